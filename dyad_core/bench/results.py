@@ -1,0 +1,258 @@
+"""What was measured: frozen records with raw samples, and the versioned file that holds them.
+
+These dataclasses are the REST answer, the exported file and the Python return value: one shape, which
+only grows. ``SCHEMA_VERSION`` rises when a reader must know; older files are upgraded on reading,
+newer ones are refused with a sentence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from dyad_core.bench.spec import BenchmarkSpec, Pass
+from dyad_core.errors import Problem, SpecError
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "BenchmarkRun",
+    "Candidate",
+    "Correctness",
+    "Environment",
+    "MemoryUse",
+    "Outcome",
+]
+
+SCHEMA_VERSION = 1
+
+Outcome = Literal["measured", "incorrect", "out_of_memory", "unsupported", "failed"]
+"""``measured`` has a speed; each other state has none, and ``detail`` says why in a sentence."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where and under which settings a run was measured. None stands for "could not be read here"."""
+
+    hostname: str
+    platform: str
+    python_version: str
+    torch_version: str
+    numpy_version: str
+    dyad_version: str
+    device: str
+    device_name: str
+    cpu_name: str
+    cpu_cores: int
+    cpu_capability: str
+    threads: int
+    memory_total_bytes: int | None
+    memory_available_bytes: int | None
+    dtype: str
+    dtype_emulated: bool
+    float32_matmul_precision: str
+    load_average_1min: float | None
+    cuda_version: str | None = None
+    driver_version: str | None = None
+    allocator: dict[str, str] = field(default_factory=dict)
+    """Environment variables that change the memory allocator, as they were set (both sides share them)."""
+
+
+@dataclass(frozen=True)
+class Correctness:
+    """How far one candidate is from the oracle (float64, through the dense matrix), before any timing.
+
+    Errors are the largest absolute difference over outputs and, for ``train_step``, gradients, divided by
+    the largest absolute value of the oracle. ``dense_error`` is the dense product of the same weight in the
+    same dtype, so that a reader sees what the dtype alone costs.
+    """
+
+    passed: bool
+    error: float | None
+    tolerance: float
+    dense_error: float
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """Bytes of one candidate in one pass, measured in a pass that is not timed.
+
+    Attributes:
+        parameters_bytes: weights and bias.
+        inputs_bytes: input and, for ``train_step``, the output gradient: held by the caller.
+        gradients_bytes: gradients of parameters and input after the pass; 0 for ``forward``.
+        allocated_peak_bytes: the most that the pass itself had allocated at one moment (outputs, saved
+            activations, gradients, temporaries).
+        peak_bytes: parameters + inputs + allocated peak.
+        method: how it was measured.
+    """
+
+    parameters_bytes: int
+    inputs_bytes: int
+    gradients_bytes: int
+    allocated_peak_bytes: int
+    peak_bytes: int
+    method: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One candidate (or the dense twin, ``variant="dense"``) in one pass.
+
+    ``samples_ms`` are all samples in the order they were taken, none dropped: milliseconds per call.
+    Sample k of every candidate of a pass belongs to the same round, so ratios are paired by position.
+    ``speedup`` is the median over rounds of dense/candidate, ``speedup_low`` and ``speedup_high`` its 95 %
+    bootstrap interval; ``share_of_limit`` is speedup divided by ``limit`` (n/2; n for ``bd``).
+    """
+
+    # "pass" is a Python keyword: the attribute is pass_, the JSON field is "pass".
+    __pydantic_config__: ClassVar[dict[str, Any]] = {
+        "alias_generator": lambda name: name.rstrip("_"),
+        "populate_by_name": True,
+    }
+
+    variant: str
+    n_blocks: int | None
+    grain: int | None
+    implementation: str
+    pass_: Pass
+    outcome: Outcome
+    parameters: int
+    flops: int
+    limit: float
+    samples_ms: tuple[float, ...] = ()
+    calls_per_sample: int = 0
+    median_ms: float | None = None
+    q1_ms: float | None = None
+    q3_ms: float | None = None
+    speedup: float | None = None
+    speedup_low: float | None = None
+    speedup_high: float | None = None
+    share_of_limit: float | None = None
+    memory: MemoryUse | None = None
+    correctness: Correctness | None = None
+    warnings: tuple[str, ...] = ()
+    detail: str = ""
+
+    @property
+    def label(self) -> str:
+        """Short name for tables and charts: ``dense`` or ``IT n=4``."""
+        if self.n_blocks is None:
+            return self.variant
+        grain = f" g={self.grain}" if self.grain not in (None, 1) else ""
+        return f"{self.variant.upper()} n={self.n_blocks}{grain}"
+
+
+@dataclass(frozen=True)
+class BenchmarkRun:
+    """One finished benchmark: the request, where it ran, and every candidate with its raw samples."""
+
+    spec: BenchmarkSpec
+    environment: Environment
+    candidates: tuple[Candidate, ...]
+    created_at: str
+    """Start of the measurement, ISO 8601, UTC."""
+    duration_s: float
+    reading: str = ""
+    """One sentence that says what the figures mean."""
+    warnings: tuple[str, ...] = ()
+    schema_version: int = SCHEMA_VERSION
+
+    def dense(self, pass_: Pass) -> Candidate:
+        """Return the dense twin of one pass.
+
+        Raises:
+            KeyError: when the run holds no such pass.
+        """
+        for candidate in self.candidates:
+            if candidate.variant == "dense" and candidate.pass_ == pass_:
+                return candidate
+        raise KeyError(pass_)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the run as JSON-ready values, the shape that REST and files share."""
+        values = json.loads(json.dumps(dataclasses.asdict(self), allow_nan=False))
+        for candidate in values["candidates"]:
+            candidate["pass"] = candidate.pop("pass_")
+        return values  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> BenchmarkRun:
+        """Read a run, upgrading an older schema.
+
+        Raises:
+            SpecError: for a newer schema, a missing or unknown field or a wrong type; the field is named.
+        """
+        upgraded = _upgrade(values)
+        try:
+            spec = BenchmarkSpec.from_dict(_mapping(upgraded, "spec"))
+            environment = _build(Environment, _mapping(upgraded, "environment"), "environment")
+            candidates = tuple(
+                _candidate(item, index) for index, item in enumerate(_sequence(upgraded, "candidates"))
+            )
+        except SpecError as error:
+            raise SpecError([problem for problem in error.problems]) from error
+        rest = {key: value for key, value in upgraded.items() if key not in ("spec", "environment", "candidates")}
+        rest["warnings"] = tuple(rest.get("warnings", ()))
+        return _build(cls, {"spec": spec, "environment": environment, "candidates": candidates, **rest}, "run")
+
+
+def _candidate(item: Any, index: int) -> Candidate:
+    where = f"candidates.{index}"
+    if not isinstance(item, dict):
+        raise SpecError([Problem(where, "must be an object", item)])
+    values = dict(item)
+    values["pass_"] = values.pop("pass", None)
+    for name in ("samples_ms", "warnings"):
+        values[name] = tuple(values.get(name, ()))
+    for name, kind in (("memory", MemoryUse), ("correctness", Correctness)):
+        if isinstance(values.get(name), dict):
+            values[name] = _build(kind, values[name], f"{where}.{name}")
+    return _build(Candidate, values, where)
+
+
+def _build(kind: Callable[..., Any], values: dict[str, Any], where: str) -> Any:
+    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    problems = [Problem(f"{where}.{name}", "is not a field of this record", None) for name in values if name not in known]
+    for name, description in known.items():
+        optional = (
+            description.default is not dataclasses.MISSING or description.default_factory is not dataclasses.MISSING
+        )
+        if name not in values and not optional:
+            problems.append(Problem(f"{where}.{name}", "is required", None))
+    if problems:
+        raise SpecError(problems)
+    return kind(**values)
+
+
+def _mapping(values: dict[str, Any], name: str) -> dict[str, Any]:
+    if not isinstance(values.get(name), dict):
+        raise SpecError([Problem(name, "must be an object", values.get(name))])
+    return dict(values[name])
+
+
+def _sequence(values: dict[str, Any], name: str) -> list[Any]:
+    if not isinstance(values.get(name), list):
+        raise SpecError([Problem(name, "must be a list", values.get(name))])
+    return list(values[name])
+
+
+_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""From version k to k + 1; each entry takes and returns the whole file as a dictionary."""
+
+
+def _upgrade(values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise SpecError([Problem("run", "must be a JSON object", type(values).__name__)])
+    version = values.get("schema_version")
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise SpecError([Problem("schema_version", "must be a positive integer", version)])
+    if version > SCHEMA_VERSION:
+        rule = f"this version reads result files up to schema {SCHEMA_VERSION}"
+        raise SpecError([Problem("schema_version", rule, version, "update dyad-explorer to read this file")])
+    while version < SCHEMA_VERSION:
+        values = _UPGRADES[version](values)
+        version += 1
+    return values

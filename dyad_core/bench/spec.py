@@ -1,0 +1,204 @@
+"""What to measure: a frozen, fully checked request that is also the REST body.
+
+The service accepts this dataclass as it is, the command line builds it, the dashboard shows it: one
+vocabulary from library to browser. Rules of the *values* live here; rules that depend on the machine
+(is there such a device, does it fit in memory) live in :mod:`dyad_core.bench.preflight`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Literal, get_args
+
+from dyad_core.errors import Problem, SpecError
+from dyad_core.geometry import VARIANTS, DyadGeometry, Variant, positive_integer
+
+__all__ = ["DTYPES", "MODULES", "PASSES", "BenchmarkSpec", "Dtype", "Module", "Pass"]
+
+Module = Literal["linear", "feed_forward"]
+Dtype = Literal["float32", "float64", "bfloat16", "float16"]
+Pass = Literal["forward", "train_step"]
+
+MODULES: tuple[Module, ...] = get_args(Module)
+DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+PASSES: tuple[Pass, ...] = get_args(Pass)
+
+MAX_CANDIDATES = 256
+MAX_SECONDS = 24 * 3600.0
+MAX_THREADS = 1024
+
+
+@dataclass(frozen=True)
+class BenchmarkSpec:
+    """One benchmark: a layer, what to replace it by, and the conditions.
+
+    Args:
+        in_features: size of each input sample (``feed_forward``: the model width).
+        out_features: size of each output sample (``feed_forward``: the hidden width).
+        module: ``"linear"``, or ``"feed_forward"`` for in → out → in with an activation between.
+        tokens: rows of the input, batch × sequence.
+        n_blocks: block counts to measure, each dividing both sizes.
+        variants: ``"it"``, ``"ot"``, ``"dt"`` and the ablation ``"bd"``.
+        grains: run lengths of the interleave; 1 is the paper.
+        implementations: names from the registry of :mod:`dyad_core.ops`, or ``"auto"``.
+        passes: ``"forward"``; ``"train_step"`` is forward and backward, gradients of the weights and the input.
+        dtype: one dtype for the dense twin and every candidate.
+        device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+        threads: CPU threads for both sides; None takes the number of physical cores this process may use.
+        seed: of weights, inputs and the order of the rounds.
+        max_seconds: budget for the timing of all passes together, in seconds; the run says when it was spent.
+
+    Raises:
+        SpecError: with one problem per wrong field.
+    """
+
+    # Read by pydantic when the service uses this class; no import of pydantic is needed for that.
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    in_features: int
+    out_features: int
+    module: Module = "linear"
+    tokens: int = 4096
+    n_blocks: tuple[int, ...] = (4, 8)
+    variants: tuple[Variant, ...] = ("it",)
+    grains: tuple[int, ...] = (1,)
+    implementations: tuple[str, ...] = ("auto",)
+    passes: tuple[Pass, ...] = ("forward",)
+    dtype: Dtype = "float32"
+    device: str = "cpu"
+    threads: int | None = None
+    seed: int = 0
+    max_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        """Turn lists into tuples, check every rule, report all problems at once."""
+        problems = [*self._scalar_problems(), *self._list_problems()]
+        if not problems:
+            problems = self._geometry_problems()
+        if problems:
+            raise SpecError(problems)
+
+    def _scalar_problems(self) -> list[Problem]:
+        problems = [
+            problem
+            for name in ("in_features", "out_features", "tokens")
+            if (problem := positive_integer(name, getattr(self, name))) is not None
+        ]
+        for name, allowed in (("module", MODULES), ("dtype", DTYPES)):
+            if getattr(self, name) not in allowed:
+                problems.append(Problem(name, f"must be one of {', '.join(allowed)}", getattr(self, name)))
+        if not _is_device(self.device):
+            problems.append(Problem("device", "must be cpu, cuda or cuda:<index>", self.device))
+        if self.threads is not None and (problem := positive_integer("threads", self.threads)):
+            problems.append(problem)
+        elif self.threads is not None and self.threads > MAX_THREADS:
+            problems.append(Problem("threads", f"must be at most {MAX_THREADS}", self.threads))
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
+            problems.append(Problem("seed", "must be an integer from 0 to 2**63 - 1", self.seed))
+        if not _is_number(self.max_seconds) or not 0 < self.max_seconds <= MAX_SECONDS:
+            rule = f"must be a number of seconds above 0 and at most {MAX_SECONDS:.0f}"
+            problems.append(Problem("max_seconds", rule, self.max_seconds))
+        return problems
+
+    def _list_problems(self) -> list[Problem]:
+        problems: list[Problem] = []
+        for name in ("n_blocks", "variants", "grains", "implementations", "passes"):
+            value = getattr(self, name)
+            if isinstance(value, str | bytes) or not isinstance(value, list | tuple):
+                problems.append(Problem(name, "must be a list", value, f"for one value write [{value!r}]"))
+            elif not value:
+                problems.append(Problem(name, "must not be empty", []))
+            else:
+                object.__setattr__(self, name, tuple(dict.fromkeys(_hashable(item) for item in value)))
+        if problems:
+            return problems
+        for name in ("n_blocks", "grains"):
+            problems += [p for item in getattr(self, name) if (p := positive_integer(name, item)) is not None]
+        for name, allowed in (("variants", VARIANTS), ("passes", PASSES)):
+            for item in getattr(self, name):
+                if item not in allowed:
+                    problems.append(Problem(name, f"must be among {', '.join(allowed)}", item))
+        problems += [
+            Problem("implementations", "must be names", item)
+            for item in self.implementations
+            if not isinstance(item, str)
+        ]
+        count = len(self.n_blocks) * len(self.variants) * len(self.grains) * len(self.implementations)
+        if count > MAX_CANDIDATES:
+            rule = f"n_blocks × variants × grains × implementations must be at most {MAX_CANDIDATES} candidates"
+            problems.append(Problem("n_blocks", rule, count, "split the request into several"))
+        return problems
+
+    def _geometry_problems(self) -> list[Problem]:
+        found: dict[tuple[str, str], Problem] = {}
+        for n in self.n_blocks:
+            for variant in self.variants:
+                for grain in self.grains:
+                    try:
+                        DyadGeometry(self.in_features, self.out_features, n, variant, grain)
+                    except SpecError as error:
+                        for problem in error.problems:
+                            field = "grains" if problem.field == "grain" else problem.field
+                            named = Problem(field, problem.rule, problem.received, problem.suggestion)
+                            found.setdefault((field, problem.rule), named)
+        return list(found.values())
+
+    def geometries(self) -> list[DyadGeometry]:
+        """Every geometry of the request, in order: n outermost, then variant, then grain; each once.
+
+        ``bd`` has no interleave, so it appears with the first grain only.
+        """
+        return [
+            DyadGeometry(self.in_features, self.out_features, n, variant, grain)
+            for n in self.n_blocks
+            for variant in self.variants
+            for grain in (self.grains[:1] if variant == "bd" else self.grains)
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every field as JSON-ready values."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> BenchmarkSpec:
+        """Build from a mapping; an unknown field is a problem like any other.
+
+        Raises:
+            SpecError: for unknown or missing fields and every broken rule.
+        """
+        known = {field.name for field in fields(cls)}
+        problems = [
+            Problem(str(name), "is not a field of a benchmark", values[name], f"known fields: {', '.join(sorted(known))}")
+            for name in values
+            if name not in known
+        ]
+        problems += [
+            Problem(name, "is required", None) for name in ("in_features", "out_features") if name not in values
+        ]
+        if problems:
+            raise SpecError(problems)
+        return cls(**values)
+
+    def digest(self) -> str:
+        """Identity of the request: SHA-256 of its canonical JSON, hexadecimal."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def _is_device(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    kind, _, index = value.partition(":")
+    if value in ("cpu", "cuda"):
+        return True
+    return kind == "cuda" and index.isascii() and index.isdigit() and len(index) <= 3
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _hashable(item: Any) -> Any:
+    return repr(item) if isinstance(item, list | dict | set) else item

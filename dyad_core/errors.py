@@ -1,0 +1,96 @@
+"""The one exception family of the library.
+
+::
+
+    DyadError                      everything this library raises on purpose
+    ├── SpecError (ValueError)     wrong input; carries *all* problems found, not the first
+    ├── ImplementationError        an implementation cannot run here (missing device or package)
+    └── BenchmarkError             a measurement could not be made
+        ├── BenchmarkFailed        the measuring process ended without a result
+        ├── BenchmarkCancelled     the caller asked it to stop
+        └── BenchmarkTimeout       it ran past its time limit
+
+Every message is a sentence: which field, the rule, what came, what would do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = [
+    "BenchmarkCancelled",
+    "BenchmarkError",
+    "BenchmarkFailed",
+    "BenchmarkTimeout",
+    "DyadError",
+    "ImplementationError",
+    "Problem",
+    "SpecError",
+]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One wrong field: the rule it breaks, what came, and what would do.
+
+    Attributes:
+        field: name of the argument or JSON field, dotted for nested ones (``"layers.2.n_blocks"``).
+        rule: the rule, as a sentence without a full stop.
+        received: the value that came, printable.
+        suggestion: values or an action that would be accepted; empty when none is known.
+    """
+
+    field: str
+    rule: str
+    received: Any = None
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.field}: {self.rule}; received {self.received!r}"
+        return f"{text}. {self.suggestion}" if self.suggestion else text
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the four fields as a plain dictionary, as the REST service sends them."""
+        return asdict(self)
+
+    def under(self, prefix: str) -> Problem:
+        """Return the same problem with ``prefix`` before its field name."""
+        return Problem(f"{prefix}.{self.field}", self.rule, self.received, self.suggestion)
+
+
+class DyadError(Exception):
+    """Base of every error this library raises on purpose."""
+
+
+class SpecError(DyadError, ValueError):
+    """Wrong input. ``problems`` holds one entry per wrong field, all of them at once."""
+
+    def __init__(self, problems: list[Problem] | tuple[Problem, ...]) -> None:
+        """Collect ``problems`` (at least one) and say all of them in the message."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Problem, ...]]]:
+        """Pickle by problems, so that the error crosses a process boundary whole."""
+        return type(self), (self.problems,)
+
+
+class ImplementationError(DyadError, RuntimeError):
+    """An implementation was asked for that cannot run here; the message says what is missing."""
+
+
+class BenchmarkError(DyadError, RuntimeError):
+    """A measurement could not be made."""
+
+
+class BenchmarkFailed(BenchmarkError):
+    """The measuring process ended without a result; the message holds exit code and last stderr lines."""
+
+
+class BenchmarkCancelled(BenchmarkError):
+    """The caller asked the measurement to stop; its process is dead."""
+
+
+class BenchmarkTimeout(BenchmarkError):
+    """The measurement ran past its time limit and was killed."""
