@@ -4,6 +4,7 @@
 
     DyadError                      everything this library raises on purpose
     ├── SpecError (ValueError)     wrong input; carries *all* problems found, not the first
+    ├── OperandError (RuntimeError) tensors that do not fit each other, as F.linear would refuse them
     ├── ImplementationError        an implementation cannot run here (missing device or package)
     └── BenchmarkError             a measurement could not be made
         ├── BenchmarkFailed        the measuring process ended without a result
@@ -16,7 +17,10 @@ Every message is a sentence: which field, the rule, what came, what would do.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "BenchmarkCancelled",
@@ -25,6 +29,7 @@ __all__ = [
     "BenchmarkTimeout",
     "DyadError",
     "ImplementationError",
+    "OperandError",
     "Problem",
     "SpecError",
 ]
@@ -76,6 +81,20 @@ class SpecError(DyadError, ValueError):
         return type(self), (self.problems,)
 
 
+class OperandError(DyadError, RuntimeError):
+    """Tensors that do not fit each other; a RuntimeError because ``F.linear`` raises that."""
+
+    @classmethod
+    def shape(cls, name: str, wanted: str, received: Tensor) -> OperandError:
+        """Say which operand has the wrong shape."""
+        return cls(f"{name} must have shape {wanted}, received {tuple(received.shape)}")
+
+    @classmethod
+    def dtype(cls, name: str, input: Tensor, received: Tensor) -> OperandError:
+        """Say which operand has another dtype than the input."""
+        return cls(f"input and {name} must have one dtype, received {input.dtype} and {received.dtype}")
+
+
 class ImplementationError(DyadError, RuntimeError):
     """An implementation was asked for that cannot run here; the message says what is missing."""
 
@@ -84,13 +103,13 @@ class BenchmarkError(DyadError, RuntimeError):
     """A measurement could not be made."""
 
 
-class BenchmarkFailed(BenchmarkError):
+class BenchmarkFailed(BenchmarkError):  # noqa: N818 - the event, as its family name says
     """The measuring process ended without a result; the message holds exit code and last stderr lines."""
 
 
-class BenchmarkCancelled(BenchmarkError):
+class BenchmarkCancelled(BenchmarkError):  # noqa: N818 - the event, as its family name says
     """The caller asked the measurement to stop; its process is dead."""
 
 
-class BenchmarkTimeout(BenchmarkError):
+class BenchmarkTimeout(BenchmarkError):  # noqa: N818 - the event, as its family name says
     """The measurement ran past its time limit and was killed."""

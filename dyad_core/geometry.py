@@ -262,7 +262,8 @@ def count_below(side: Side, edges: IntArray) -> IntArray:
     cycle = side.run * side.n_blocks
     full, rest = edges[:, None] // cycle, edges[:, None] % cycle
     start = np.arange(side.n_blocks, dtype=np.int64)[None, :] * side.run
-    return full * side.run + np.clip(rest - start, 0, side.run)
+    below: IntArray = full * side.run + np.clip(rest - start, 0, side.run)
+    return below
 
 
 def positive_integer(name: str, value: Any) -> Problem | None:

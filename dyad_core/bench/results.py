@@ -186,14 +186,9 @@ class BenchmarkRun:
             SpecError: for a newer schema, a missing or unknown field or a wrong type; the field is named.
         """
         upgraded = _upgrade(values)
-        try:
-            spec = BenchmarkSpec.from_dict(_mapping(upgraded, "spec"))
-            environment = _build(Environment, _mapping(upgraded, "environment"), "environment")
-            candidates = tuple(
-                _candidate(item, index) for index, item in enumerate(_sequence(upgraded, "candidates"))
-            )
-        except SpecError as error:
-            raise SpecError([problem for problem in error.problems]) from error
+        spec = BenchmarkSpec.from_dict(_mapping(upgraded, "spec"))
+        environment = _build(Environment, _mapping(upgraded, "environment"), "environment")
+        candidates = tuple(_candidate(item, index) for index, item in enumerate(_sequence(upgraded, "candidates")))
         rest = {key: value for key, value in upgraded.items() if key not in ("spec", "environment", "candidates")}
         rest["warnings"] = tuple(rest.get("warnings", ()))
         return _build(cls, {"spec": spec, "environment": environment, "candidates": candidates, **rest}, "run")
@@ -215,7 +210,9 @@ def _candidate(item: Any, index: int) -> Candidate:
 
 def _build(kind: Callable[..., Any], values: dict[str, Any], where: str) -> Any:
     known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    problems = [Problem(f"{where}.{name}", "is not a field of this record", None) for name in values if name not in known]
+    problems = [
+        Problem(f"{where}.{name}", "is not a field of this record", None) for name in values if name not in known
+    ]
     for name, description in known.items():
         optional = (
             description.default is not dataclasses.MISSING or description.default_factory is not dataclasses.MISSING

@@ -171,7 +171,9 @@ class BenchmarkSpec:
         """
         known = {field.name for field in fields(cls)}
         problems = [
-            Problem(str(name), "is not a field of a benchmark", values[name], f"known fields: {', '.join(sorted(known))}")
+            Problem(
+                str(name), "is not a field of a benchmark", values[name], f"known fields: {', '.join(sorted(known))}"
+            )
             for name in values
             if name not in known
         ]

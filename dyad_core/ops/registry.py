@@ -1,0 +1,121 @@
+"""The registry of implementations: ways to compute the same DYAD weight.
+
+Adding one is a matter of one file: put a module into ``dyad_core/ops`` that ends in a call of
+:func:`register`. Every public module of the package is imported on start, so the new name appears in
+``dyad_linear(implementation=...)``, in the layers, in ``dyad bench --implementations`` and in the
+parametrised tests, which hold it against ``reference``.
+
+An implementation is a pure function of tensors. It takes the input flattened to (T, in_features) and
+returns (T, out_features); leading dimensions, checks of shapes and autocast are done once, in
+:mod:`dyad_core.ops.functional`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from dyad_core.errors import ImplementationError, Problem, SpecError
+from dyad_core.geometry import Variant
+
+__all__ = ["AUTO", "Apply", "Implementation", "choose", "get", "names", "register"]
+
+AUTO = "auto"
+
+
+class Apply(Protocol):
+    """The function that computes ``input @ W.T + bias``.
+
+    Shapes: ``input`` (T, in_features) with any strides, T may be 0; ``weight_blockdiag`` and
+    ``weight_blocktrans`` (n_blocks, block_out, block_in), the second None for ``bd``; ``bias``
+    (out_features,) or None; result (T, out_features). It must be differentiable in every tensor.
+    """
+
+    def __call__(
+        self,
+        input: Tensor,
+        weight_blockdiag: Tensor,
+        weight_blocktrans: Tensor | None,
+        bias: Tensor | None,
+        variant: Variant,
+        grain: int,
+    ) -> Tensor:
+        """Compute the layer."""
+        ...
+
+
+def _runs_everywhere(device: torch.device, dtype: torch.dtype) -> str | None:  # noqa: ARG001
+    return None
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """One way to compute the weight.
+
+    Attributes:
+        name: what users write.
+        summary: one line for lists and help texts.
+        apply: the function, see :class:`Apply`.
+        unavailable: given device and dtype, the reason why it cannot run there (what is missing and
+            what would help), or None when it can.
+    """
+
+    name: str
+    summary: str
+    apply: Apply
+    unavailable: Callable[[torch.device, torch.dtype], str | None] = _runs_everywhere
+
+
+_registered: dict[str, Implementation] = {}
+
+
+def register(implementation: Implementation) -> Implementation:
+    """Add an implementation to the registry and return it.
+
+    Raises:
+        ValueError: when the name is taken by another implementation, or is ``"auto"``.
+    """
+    present = _registered.get(implementation.name)
+    if implementation.name == AUTO or (present is not None and present != implementation):
+        msg = f"implementation name {implementation.name!r} is taken; choose another"
+        raise ValueError(msg)
+    _registered[implementation.name] = implementation
+    return implementation
+
+
+def names() -> tuple[str, ...]:
+    """Names of all registered implementations, sorted; ``"auto"`` is not among them."""
+    return tuple(sorted(_registered))
+
+
+def get(name: str) -> Implementation:
+    """Return one implementation by name.
+
+    Raises:
+        SpecError: for an unknown name; the suggestion lists the known ones.
+    """
+    if name not in _registered:
+        known = ", ".join((AUTO, *names()))
+        raise SpecError([Problem("implementation", "must be a registered implementation", name, f"known: {known}")])
+    return _registered[name]
+
+
+def choose(name: str, device: torch.device, dtype: torch.dtype) -> Implementation:
+    """Resolve a name, ``"auto"`` included, to an implementation that runs on ``device`` in ``dtype``.
+
+    ``auto`` is ``eager`` on every device: the fastest that exists so far.
+
+    Raises:
+        SpecError: for an unknown name.
+        ImplementationError: when the named one cannot run there; the message says what is missing.
+    """
+    implementation = get("eager" if name == AUTO else name)
+    reason = implementation.unavailable(device, dtype)
+    if reason is not None:
+        msg = f"implementation {implementation.name!r} cannot run on {device} in {dtype}: {reason}"
+        raise ImplementationError(msg)
+    return implementation
