@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from dyad_core.bench.records import build_record
 from dyad_core.bench.spec import BenchmarkSpec, Pass
 from dyad_core.errors import Problem, SpecError
 
@@ -101,8 +102,9 @@ class MemoryUse:
 class Candidate:
     """One candidate (or the dense twin, ``variant="dense"``) in one pass.
 
-    ``samples_ms`` are all samples in the order they were taken, none dropped: milliseconds per call.
-    Sample k of every candidate of a pass belongs to the same round, so ratios are paired by position.
+    ``parameters`` counts weights without bias, ``flops`` the products of one call. ``samples_ms`` are all
+    samples in the order they were taken, none dropped: milliseconds per call. Sample k of every candidate of a
+    pass belongs to the same round, so ratios are paired by position.
     ``speedup`` is the median over rounds of dense/candidate, ``speedup_low`` and ``speedup_high`` its 95 %
     bootstrap interval; ``share_of_limit`` is speedup divided by ``limit`` (n/2; n for ``bd``).
     """
@@ -144,6 +146,29 @@ class Candidate:
         grain = f" g={self.grain}" if self.grain not in (None, 1) else ""
         return f"{self.variant.upper()} n={self.n_blocks}{grain}"
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values, the pass under its JSON name."""
+        values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self), allow_nan=False))
+        values["pass"] = values.pop("pass_")
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Any, where: str = "candidate") -> Candidate:
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            SpecError: for a missing or unknown field or a wrong type; ``where`` begins the field's name.
+        """
+        if not isinstance(values, dict):
+            raise SpecError([Problem(where, "must be an object", values)])
+        fields = dict(values)
+        if "pass" in fields:
+            fields["pass_"] = fields.pop("pass")
+        for name, kind in (("memory", MemoryUse), ("correctness", Correctness)):
+            if isinstance(fields.get(name), dict):
+                fields[name] = build_record(kind, fields[name], f"{where}.{name}")
+        return build_record(cls, fields, where)
+
 
 @dataclass(frozen=True)
 class BenchmarkRun:
@@ -173,10 +198,9 @@ class BenchmarkRun:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the run as JSON-ready values, the shape that REST and files share."""
-        values = json.loads(json.dumps(dataclasses.asdict(self), allow_nan=False))
-        for candidate in values["candidates"]:
-            candidate["pass"] = candidate.pop("pass_")
-        return values  # type: ignore[no-any-return]
+        values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self), allow_nan=False))
+        values["candidates"] = [candidate.to_dict() for candidate in self.candidates]
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> BenchmarkRun:
@@ -186,42 +210,21 @@ class BenchmarkRun:
             SpecError: for a newer schema, a missing or unknown field or a wrong type; the field is named.
         """
         upgraded = _upgrade(values)
-        spec = BenchmarkSpec.from_dict(_mapping(upgraded, "spec"))
-        environment = _build(Environment, _mapping(upgraded, "environment"), "environment")
-        candidates = tuple(_candidate(item, index) for index, item in enumerate(_sequence(upgraded, "candidates")))
-        rest = {key: value for key, value in upgraded.items() if key not in ("spec", "environment", "candidates")}
-        rest["warnings"] = tuple(rest.get("warnings", ()))
-        return _build(cls, {"spec": spec, "environment": environment, "candidates": candidates, **rest}, "run")
-
-
-def _candidate(item: Any, index: int) -> Candidate:
-    where = f"candidates.{index}"
-    if not isinstance(item, dict):
-        raise SpecError([Problem(where, "must be an object", item)])
-    values = dict(item)
-    values["pass_"] = values.pop("pass", None)
-    for name in ("samples_ms", "warnings"):
-        values[name] = tuple(values.get(name, ()))
-    for name, kind in (("memory", MemoryUse), ("correctness", Correctness)):
-        if isinstance(values.get(name), dict):
-            values[name] = _build(kind, values[name], f"{where}.{name}")
-    return _build(Candidate, values, where)
-
-
-def _build(kind: Callable[..., Any], values: dict[str, Any], where: str) -> Any:
-    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    problems = [
-        Problem(f"{where}.{name}", "is not a field of this record", None) for name in values if name not in known
-    ]
-    for name, description in known.items():
-        optional = (
-            description.default is not dataclasses.MISSING or description.default_factory is not dataclasses.MISSING
+        spec = _spec(_mapping(upgraded, "spec"))
+        environment = build_record(Environment, _mapping(upgraded, "environment"), "environment")
+        candidates = tuple(
+            Candidate.from_dict(item, f"candidates.{index}")
+            for index, item in enumerate(_sequence(upgraded, "candidates"))
         )
-        if name not in values and not optional:
-            problems.append(Problem(f"{where}.{name}", "is required", None))
-    if problems:
-        raise SpecError(problems)
-    return kind(**values)
+        rest = {key: value for key, value in upgraded.items() if key not in ("spec", "environment", "candidates")}
+        return build_record(cls, {"spec": spec, "environment": environment, "candidates": candidates, **rest}, "run")
+
+
+def _spec(values: dict[str, Any]) -> BenchmarkSpec:
+    try:
+        return BenchmarkSpec.from_dict(values)
+    except SpecError as error:
+        raise SpecError([problem.under("spec") for problem in error.problems]) from error
 
 
 def _mapping(values: dict[str, Any], name: str) -> dict[str, Any]:
@@ -252,4 +255,4 @@ def _upgrade(values: Any) -> dict[str, Any]:
     while version < SCHEMA_VERSION:
         values = _UPGRADES[version](values)
         version += 1
-    return values
+    return dict(values)
