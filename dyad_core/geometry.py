@@ -106,15 +106,13 @@ class DyadGeometry:
 
     def __post_init__(self) -> None:
         """Check every rule and report all that are broken."""
-        problems = [
-            problem
-            for name in ("in_features", "out_features", "n_blocks", "grain")
-            if (problem := positive_integer(name, getattr(self, name))) is not None
-        ]
+        names = ("in_features", "out_features", "n_blocks", "grain")
+        found = [positive_integer(name, getattr(self, name)) for name in names]
+        problems = [problem for problem in found if problem is not None]
         if self.variant not in VARIANTS:
             problems.append(Problem("variant", f"must be one of {', '.join(VARIANTS)}", self.variant))
         if not problems:
-            for name in ("in_features", "out_features", "n_blocks", "grain"):
+            for name in names:
                 object.__setattr__(self, name, operator.index(getattr(self, name)))
             problems = self._divisibility_problems()
         if problems:

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - the name all of PyTorch uses
+from torch.nn import functional as F
 
 from dyad_core.errors import Problem, SpecError
 from dyad_core.geometry import Variant

@@ -53,7 +53,8 @@ def dyad_linear(
     """
     _check(input, weight_blockdiag, weight_blocktrans, bias, variant, grain)
     device_type = input.device.type
-    if torch.is_autocast_enabled(device_type) and input.is_floating_point():
+    autocasts = torch.amp.is_autocast_available(device_type) and torch.is_autocast_enabled(device_type)
+    if autocasts and input.is_floating_point():
         # F.linear casts its operands and computes in the autocast dtype; in-place products do not, so cast here.
         dtype = torch.get_autocast_dtype(device_type)
         input, weight_blockdiag = input.to(dtype), weight_blockdiag.to(dtype)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 - the name all of PyTorch uses
+from torch.nn import functional as F
 
 from dyad_core.geometry import DyadGeometry, Variant
 from dyad_core.ops.registry import Implementation, register

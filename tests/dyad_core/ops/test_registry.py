@@ -1,0 +1,72 @@
+"""Adding, finding and refusing implementations."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from dyad_core import ImplementationError, SpecError, ops
+from dyad_core.ops import registry
+from dyad_core.ops.registry import Implementation
+
+CPU = torch.device("cpu")
+
+
+def test_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(SpecError, match=r"known: auto, .*eager.*reference"):
+        registry.get("fastest")
+
+
+def test_auto_resolves_to_a_registered_implementation() -> None:
+    assert registry.choose("auto", CPU, torch.float32).name in registry.names()
+    assert "auto" not in registry.names()
+
+
+def test_a_taken_name_is_refused() -> None:
+    present = registry.get("eager")
+    assert registry.register(present) is present
+    with pytest.raises(ValueError, match="taken"):
+        registry.register(Implementation("eager", "another", present.apply, lambda device, dtype: "no"))
+    with pytest.raises(ValueError, match="taken"):
+        registry.register(Implementation("auto", "not a name", present.apply))
+
+
+def test_an_implementation_that_cannot_run_here_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    registry.register(
+        Implementation("needs-a-gpu", "for the test", registry.get("eager").apply, lambda device, dtype: "needs CUDA")
+    )
+    with pytest.raises(ImplementationError, match=r"'needs-a-gpu' cannot run on cpu in torch.float32: needs CUDA"):
+        registry.choose("needs-a-gpu", CPU, torch.float32)
+
+
+def test_adding_an_implementation_is_one_file(tmp_path: Path) -> None:
+    package = tmp_path / "dyad_core"
+    package.mkdir()
+    source = Path(ops.__file__).parent.parent
+    for child in source.iterdir():
+        if child.name not in ("ops", "__pycache__"):
+            (package / child.name).symlink_to(child)
+    (package / "ops").mkdir()
+    for child in (source / "ops").glob("*.py"):
+        (package / "ops" / child.name).symlink_to(child)
+    (package / "ops" / "negated_twice.py").write_text(
+        "from dyad_core.ops.eager import linear_eager\n"
+        "from dyad_core.ops.registry import Implementation, register\n\n"
+        "def apply(input, weight_blockdiag, weight_blocktrans, bias, variant, grain):\n"
+        "    return -linear_eager(-input, weight_blockdiag, weight_blocktrans, None, variant, grain) + bias\n\n"
+        "register(Implementation('negated_twice', 'one file', apply))\n",
+        encoding="utf-8",
+    )
+    script = (
+        "import torch, dyad_core\nfrom dyad_core.ops import registry\n"
+        "assert 'negated_twice' in registry.names()\n"
+        "layer = dyad_core.DyadLinear(8, 8, n_blocks=2, implementation='negated_twice')\n"
+        "x = torch.randn(3, 8)\n"
+        "torch.testing.assert_close(layer(x), x @ layer.to_dense().T + layer.bias)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, timeout=120)
