@@ -177,12 +177,16 @@ class BenchmarkSpec:
             for name in values
             if name not in known
         ]
-        problems += [
-            Problem(name, "is required", None) for name in ("in_features", "out_features") if name not in values
-        ]
+        missing = [name for name in ("in_features", "out_features") if name not in values]
+        problems += [Problem(name, "is required", None) for name in missing]
+        given = {name: value for name, value in values.items() if name in known}
+        try:
+            spec = cls(**{**dict.fromkeys(missing), **given})
+        except SpecError as error:
+            raise SpecError([*problems, *(p for p in error.problems if p.field not in missing)]) from error
         if problems:
             raise SpecError(problems)
-        return cls(**values)
+        return spec
 
     def digest(self) -> str:
         """Identity of the request: SHA-256 of its canonical JSON, hexadecimal."""
@@ -199,7 +203,9 @@ def _is_device(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _hashable(item: Any) -> Any:
