@@ -33,7 +33,16 @@ def requirements(extra: str) -> Iterator[str]:
 
 def main(names: list[str]) -> int:
     """Run pip once for all `names`; returns its exit status."""
-    command = [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--no-input", "--disable-pip-version-check"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--no-cache-dir",
+        "--progress-bar=off",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]
     command += ["--constraint", str(ROOT / "constraints.txt"), "--find-links", str(WHEELS)]
     if names == ["torch"]:
         index = os.environ.get("TORCH_INDEX_URL")
