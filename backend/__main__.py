@@ -1,0 +1,52 @@
+"""``python -m backend``: the service alone, with the settings of the environment (``DYAD_*``)."""
+
+from __future__ import annotations
+
+import sys
+
+import uvicorn
+from pydantic import ValidationError
+
+from backend.app import create_app
+from backend.ports import check_port
+from backend.settings import Settings
+from backend.store.database import open_database
+from dyad_core.errors import DyadError
+
+GRACE_S = 5  # for requests under way when the server is asked to stop
+
+
+def settings_sentence(error: ValidationError) -> str:
+    """Say which settings are wrong, one line each."""
+    lines = []
+    for item in error.errors():
+        name = "_".join(str(part) for part in item["loc"]).upper()
+        rule = str(item["msg"]).removeprefix("Input ")
+        lines.append(f"DYAD_{name} {rule}; received {item['input']!r}.")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Serve until asked to stop; wrong settings, a taken port or an unusable database end in a sentence."""
+    try:
+        settings = Settings()
+        check_port(settings.host, settings.port, "--port or DYAD_PORT")
+        open_database(settings).dispose()
+    except ValidationError as error:
+        sys.stderr.write(f"{settings_sentence(error)}\n")
+        return 2
+    except DyadError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        access_log=False,  # a dashboard polls; a line per request would be work beside a measurement
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""The application: ``create_app(settings)`` builds it, its lifespan opens the database and runs the queue.
+
+Run ``python -m backend``. One process serves everything (an event stream and the queue share memory), and
+measurements run in processes of their own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware.gzip import GZipMiddleware
+
+from backend import problems
+from backend.deps import Service
+from backend.jobs.desk import Desk
+from backend.jobs.kind import JobKind, all_kinds
+from backend.jobs.turn import turn_for
+from backend.metrics import Metrics
+from backend.routes import benchmarks, health, jobs, structure, system
+from backend.settings import Settings
+from backend.store.database import open_database
+from backend.store.store import Store
+from dyad_core._version import __version__
+from dyad_core.bench.system import system_info
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: Settings | None = None, *, kinds: Mapping[str, JobKind] | None = None) -> FastAPI:
+    """Build the application; nothing is opened or started before its lifespan begins.
+
+    Args:
+        settings: None reads the ``DYAD_*`` environment variables.
+        kinds: the kinds of jobs; None takes every one there is.
+    """
+    settings = settings or Settings()
+    app = FastAPI(
+        title="DYAD Explorer",
+        summary="Measure DYAD layers against dense ones on this machine.",
+        version=__version__,
+        lifespan=_lifespan,
+        responses=problems.PROBLEM_RESPONSES,
+    )
+    app.state.settings = settings
+    app.state.kinds = all_kinds() if kinds is None else kinds
+    api = APIRouter(prefix="/api/v1")
+    for module in (benchmarks, jobs, structure, system):
+        api.include_router(module.router)
+    app.include_router(api)
+    app.include_router(health.router)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=6)  # leaves event streams alone
+    problems.install(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    engine = await run_in_threadpool(open_database, settings)
+    try:
+        store = Store(engine)
+        metrics = Metrics(store)
+        turn = turn_for(engine, settings.home)
+        desk = Desk(store, app.state.kinds, turn, settings.queue_limit, metrics)
+        app.state.service = Service(settings, store, desk, metrics, datetime.now(UTC))
+        # Asking for the devices takes seconds the first time; nobody should wait for it at the first request.
+        threading.Thread(target=system_info, name="dyad-system-info", daemon=True).start()
+        desk.runner.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(desk.runner.stop)
+    finally:
+        engine.dispose()

@@ -1,0 +1,42 @@
+"""What routes ask for: the application's own objects, as annotated parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from backend.jobs.desk import Desk
+from backend.metrics import Metrics
+from backend.settings import Settings
+from backend.store.store import Store
+
+__all__ = ["DeskDep", "Limit", "Offset", "Service", "ServiceDep"]
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything that lives from the start of the application to its end."""
+
+    settings: Settings
+    store: Store
+    desk: Desk
+    metrics: Metrics
+    started_at: datetime
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _desk(request: Request) -> Desk:
+    return _service(request).desk
+
+
+ServiceDep = Annotated[Service, Depends(_service)]
+DeskDep = Annotated[Desk, Depends(_desk)]
+Limit = Annotated[int, Query(ge=1, le=500, description="Records on a page.")]
+Offset = Annotated[int, Query(ge=0, le=2**31 - 1, description="Records to skip.")]

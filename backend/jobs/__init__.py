@@ -1,0 +1,1 @@
+"""Jobs: their states, their kinds, the queue that runs them one at a time, and who hears about it."""

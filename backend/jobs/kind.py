@@ -1,0 +1,76 @@
+"""What a kind of job is, and the registry of all kinds.
+
+To add a kind, add one file to :mod:`backend.jobs.kinds` that defines ``KIND``, an object with the members of
+:class:`JobKind`. It is found by its presence; the queue, the store and ``/jobs`` need no change.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+__all__ = ["JobKind", "OnProgress", "Outcome", "Request", "all_kinds"]
+
+OnProgress = Callable[[dict[str, Any]], None]
+"""Takes the progress of a running job as JSON-ready values."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that was read and found good.
+
+    Attributes:
+        spec: every field with its default, JSON-ready; :meth:`JobKind.run` gets it back.
+        digest: identity of the request.
+        warnings: what the user should know although the job will run.
+    """
+
+    spec: dict[str, Any]
+    digest: str
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job that succeeded leaves behind; ``result`` is JSON-ready."""
+
+    result: dict[str, Any]
+    headline: str | None
+    warnings: list[str]
+    environment_digest: str
+
+
+class JobKind(Protocol):
+    """One kind of job."""
+
+    @property
+    def name(self) -> str:
+        """The value of ``kind`` in records."""
+
+    def read(self, body: dict[str, Any]) -> Request:
+        """Check a request without starting anything.
+
+        Raises:
+            SpecError: with every problem found.
+        """
+
+    def run(self, spec: dict[str, Any], on_progress: OnProgress, cancel: threading.Event) -> Outcome:
+        """Do the work in a process of its own, blocking; once ``cancel`` is set, kill it and raise.
+
+        Raises:
+            BenchmarkCancelled: ``cancel`` was set and the process is dead.
+            DyadError: the work could not be done; the message says why.
+        """
+
+
+def all_kinds() -> Mapping[str, JobKind]:
+    """Every kind in :mod:`backend.jobs.kinds` by its name."""
+    package = importlib.import_module("backend.jobs.kinds")
+    names = (module.name for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."))
+    modules = (importlib.import_module(name) for name in names)
+    kinds: list[JobKind] = [module.KIND for module in modules]
+    return {kind.name: kind for kind in kinds}

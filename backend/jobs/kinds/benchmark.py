@@ -1,0 +1,51 @@
+"""Benchmarks: DYAD layers against their dense twin, by :func:`dyad_core.bench.run_benchmark`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from typing import Any
+
+from backend.jobs.kind import OnProgress, Outcome, Request
+from dyad_core.bench import BenchmarkRun, BenchmarkSpec, preflight, run_benchmark
+
+__all__ = ["KIND", "outcome_of"]
+
+# Fields of the environment that change from run to run on one and the same machine.
+_MOMENTARY = ("memory_available_bytes", "load_average_1min")
+
+
+class BenchmarkKind:
+    """The kind ``benchmark``: its request is a :class:`~dyad_core.bench.BenchmarkSpec`."""
+
+    name = "benchmark"
+
+    def read(self, body: dict[str, Any]) -> Request:
+        """Check values and, for this machine, device, memory and implementations."""
+        spec = BenchmarkSpec.from_dict(body)
+        return Request(spec=spec.to_dict(), digest=spec.digest(), warnings=preflight(spec))
+
+    def run(self, spec: dict[str, Any], on_progress: OnProgress, cancel: threading.Event) -> Outcome:
+        """Measure in a process of its own."""
+        run = run_benchmark(
+            BenchmarkSpec.from_dict(spec),
+            on_progress=lambda progress: on_progress(progress.to_dict()),
+            cancel=cancel,
+        )
+        return outcome_of(run)
+
+
+def outcome_of(run: BenchmarkRun) -> Outcome:
+    """What the service keeps of a finished run, measured here or imported."""
+    result = run.to_dict()
+    environment = {key: value for key, value in result["environment"].items() if key not in _MOMENTARY}
+    return Outcome(
+        result=result,
+        headline=run.reading or None,
+        warnings=list(run.warnings),
+        environment_digest=hashlib.sha256(json.dumps(environment, sort_keys=True).encode()).hexdigest(),
+    )
+
+
+KIND = BenchmarkKind()

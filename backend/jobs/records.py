@@ -1,0 +1,142 @@
+"""What REST says about a job: one record shape for every kind, which only grows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from backend.jobs.states import State
+from backend.store.models import Job
+from dyad_core.bench import BenchmarkRun, BenchmarkSpec, Progress
+
+__all__ = [
+    "BenchmarkPage",
+    "BenchmarkRecord",
+    "BenchmarkSummary",
+    "Failure",
+    "JobPage",
+    "JobRecord",
+    "record",
+    "summary",
+]
+
+
+class Failure(BaseModel):
+    """Why a job has no result."""
+
+    title: str
+    detail: str
+
+
+class JobRecord(BaseModel):
+    """A job of any kind."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    kind: str
+    status: State
+    spec: dict[str, Any]
+    progress: dict[str, Any] | None
+    queue_position: int | None
+    warnings: list[str]
+    error: Failure | None
+    origin: Literal["local", "imported"]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    headline: str | None
+    result: dict[str, Any] | None
+
+
+class BenchmarkRecord(JobRecord):
+    """A benchmark, with its result once it succeeded."""
+
+    spec: BenchmarkSpec
+    progress: Progress | None
+    result: BenchmarkRun | None
+
+
+class JobSummary(BaseModel):
+    """A job in a list: without its result and preliminary figures."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    kind: str
+    status: State
+    spec: dict[str, Any]
+    progress: dict[str, Any] | None
+    queue_position: int | None
+    warnings: list[str]
+    error: Failure | None
+    origin: Literal["local", "imported"]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    headline: str | None
+
+
+class BenchmarkSummary(JobSummary):
+    """A benchmark in a list."""
+
+    spec: BenchmarkSpec
+
+
+class JobPage(BaseModel):
+    """One page of jobs; ``total`` counts all that match."""
+
+    items: list[JobSummary]
+    total: int
+    limit: int
+    offset: int
+
+
+class BenchmarkPage(BaseModel):
+    """One page of benchmarks; ``total`` counts all that match."""
+
+    items: list[BenchmarkSummary]
+    total: int
+    limit: int
+    offset: int
+
+
+def summary(job: Job, queue_position: int | None) -> dict[str, Any]:
+    """The record of a job without its result and without preliminary figures, JSON-ready."""
+    values = _record(job, queue_position)
+    if job.progress is not None:
+        values["progress"] = {key: value for key, value in job.progress.items() if key != "candidates"}
+    return values
+
+
+def record(job: Job, queue_position: int | None, *, with_result: bool = True) -> dict[str, Any]:
+    """The whole record of a job, JSON-ready; ``with_result=False`` leaves the key ``result`` out, as events do."""
+    values = _record(job, queue_position)
+    if with_result:
+        values["result"] = job.result
+    return values
+
+
+def _record(job: Job, queue_position: int | None) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "status": job.status.value,
+        "spec": job.spec,
+        "progress": job.progress,
+        "queue_position": queue_position,
+        "warnings": job.warnings,
+        "error": job.error,
+        "origin": job.origin,
+        "created_at": timestamp(job.created_at),
+        "started_at": timestamp(job.started_at),
+        "finished_at": timestamp(job.finished_at),
+        "headline": job.headline,
+    }
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC to the millisecond, ending in ``+00:00``."""
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,116 @@
+"""``/api/v1/benchmarks``: submit, list, look at, cancel, delete, export and import runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import TypeAdapter
+from starlette.responses import JSONResponse
+
+from backend.bodies import JsonBody, body_schema
+from backend.deps import DeskDep, Limit, Offset
+from backend.jobs.kinds.benchmark import KIND
+from backend.jobs.records import BenchmarkPage, BenchmarkRecord
+from backend.jobs.states import State
+from backend.problems import Refusal
+from backend.routes.events import event_stream
+from backend.runs.csv import run_to_csv
+from backend.runs.imports import imported_run
+from backend.store.store import Filter
+from dyad_core.bench import BenchmarkRun, BenchmarkSpec
+from dyad_core.geometry import Variant
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/benchmarks", tags=["benchmarks"])
+
+EXAMPLE = {"in_features": 768, "out_features": 3072, "tokens": 4096, "n_blocks": [4, 8], "variants": ["it", "ot"]}
+_ORDERS = Literal["created_at", "-created_at"]
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=BenchmarkRecord,
+    openapi_extra=body_schema(TypeAdapter(BenchmarkSpec).json_schema(), EXAMPLE),
+)
+def submit(body: JsonBody, desk: DeskDep) -> Response:
+    """Queue a benchmark. Every field but the two sizes is optional; all wrong fields are reported at once."""
+    record = desk.submit(KIND.name, body)
+    return JSONResponse(record, 202, headers={"Location": f"/api/v1/benchmarks/{record['id']}"})
+
+
+@router.get("", response_model=BenchmarkPage)
+def list_runs(
+    desk: DeskDep,
+    status: State | None = None,
+    origin: Literal["local", "imported"] | None = None,
+    variant: Variant | None = None,
+    device: Annotated[str | None, Query(max_length=16, pattern=r"^[a-z0-9:]+$")] = None,
+    limit: Limit = 50,
+    offset: Offset = 0,
+    order: Annotated[_ORDERS, Query(description="Newest first, or oldest first.")] = "-created_at",
+) -> Response:
+    """One page of runs without their results; ``headline`` is the sentence that says what the figures mean."""
+    wanted = Filter(kind=KIND.name, status=status, origin=origin, variant=variant, device=device)
+    return JSONResponse(desk.page(wanted, limit=limit, offset=offset, newest_first=order == "-created_at"))
+
+
+@router.post(
+    "/import",
+    status_code=201,
+    response_model=BenchmarkRecord,
+    openapi_extra=body_schema(TypeAdapter(BenchmarkRun).json_schema(), {"schema_version": 1}),
+)
+def import_run(body: JsonBody, desk: DeskDep) -> Response:
+    """Keep the result file of another machine (``python -m dyad_core.bench``, or an export) beside the own runs."""
+    record = desk.keep(KIND.name, *imported_run(body))
+    return JSONResponse(record, 201, headers={"Location": f"/api/v1/benchmarks/{record['id']}"})
+
+
+@router.get("/{run_id}", response_model=BenchmarkRecord)
+def look(run_id: str, desk: DeskDep) -> Response:
+    """One run: status, progress and, once it succeeded, its result."""
+    return JSONResponse(desk.look(run_id, kind=KIND.name))
+
+
+@router.post("/{run_id}/cancel", status_code=202, response_model=BenchmarkRecord)
+def cancel(run_id: str, desk: DeskDep) -> Response:
+    """Cancel a run; the process of a running one is killed within two seconds. 409 when it is over."""
+    return JSONResponse(desk.cancel(run_id, kind=KIND.name), 202)
+
+
+@router.delete("/{run_id}", status_code=204, response_class=Response)
+def delete(run_id: str, desk: DeskDep) -> Response:
+    """Forget a run. 409 while it is running."""
+    desk.delete(run_id, kind=KIND.name)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/{run_id}/events",
+    response_class=Response,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
+async def events(run_id: str, desk: DeskDep) -> Response:
+    """Server-sent events ``status`` and ``progress``, each with the record; the stream ends with the run."""
+    return await event_stream(desk, run_id, KIND.name)
+
+
+@router.get(
+    "/{run_id}/export",
+    response_class=Response,
+    responses={200: {"content": {"application/json": {}, "text/csv": {"schema": {"type": "string"}}}}},
+)
+def export(run_id: str, desk: DeskDep, format: Literal["json", "csv"] = "json") -> Response:
+    """The result as a file: ``json`` is the versioned file that can be imported, ``csv`` a row per candidate and pass."""
+    job = desk.find(run_id, kind=KIND.name, with_result=True)
+    if job.result is None:
+        raise Refusal(409, f"This run is {job.status} and has no result to export.")
+    name = f"dyad-benchmark-{job.id[:8]}.{format}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    if format == "csv":
+        return Response(run_to_csv(job.id, job.result), media_type="text/csv", headers=headers)
+    result: dict[str, Any] = job.result
+    return JSONResponse(result, headers=headers)

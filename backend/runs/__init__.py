@@ -1,0 +1,1 @@
+"""Result files that enter and leave the service."""

@@ -1,0 +1,52 @@
+"""Settings of the service, each from a ``DYAD_*`` environment variable or given by the caller.
+
+``Settings(home=some_folder)`` is enough for a test; ``Settings()`` is what ``python -m backend`` uses.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+LOOPBACK = "127.0.0.1"
+
+
+class Settings(BaseSettings):
+    """Where the service keeps its data, where it listens and how much it takes.
+
+    Attributes:
+        home: folder of the SQLite database and the server's lock; made when missing (``DYAD_HOME``).
+        database_url: SQLAlchemy address of another database, for example
+            ``postgresql://user:password@host/name`` (``DYAD_DATABASE_URL``); default is SQLite in ``home``.
+        host: address to listen on (``DYAD_HOST``).
+        port: port of the service (``DYAD_PORT``).
+        dashboard_port: port of the dashboard that ``dyad up`` starts (``DYAD_DASHBOARD_PORT``).
+        api_url: where clients find the service (``DYAD_API_URL``).
+        max_body_bytes: largest request body that is read (``DYAD_MAX_BODY_BYTES``).
+        queue_limit: how many jobs may wait; further ones are refused with 429 (``DYAD_QUEUE_LIMIT``).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="DYAD_", extra="ignore")
+
+    home: Path = Path(".dyad")
+    database_url: str | None = None
+    host: str = LOOPBACK
+    port: int = Field(default=8000, ge=0, le=65535)
+    dashboard_port: int = Field(default=8501, ge=0, le=65535)
+    api_url: str = "http://127.0.0.1:8000"
+    max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
+    queue_limit: int = Field(default=100, ge=1)
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database address: the given one, or SQLite in ``home``; PostgreSQL always through psycopg 3."""
+        if not self.database_url:
+            return f"sqlite:///{(self.home / 'dyad.sqlite3').absolute()}"
+        scheme, separator, rest = self.database_url.partition("://")
+        if scheme in ("postgres", "postgresql"):
+            scheme = "postgresql+psycopg"
+        return f"{scheme}{separator}{rest}"

@@ -1,0 +1,114 @@
+"""The one table of the service, and the frozen record that leaves the store.
+
+Every kind of job lives in ``jobs``; what differs by kind (request, progress, result) is JSON. Column types
+work on SQLite and PostgreSQL alike. The table itself is made by the migrations, never from this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, Integer, String, Text, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from backend.jobs.states import State
+
+__all__ = ["Base", "Job", "JobRow", "UtcDateTime"]
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC. SQLite drops the time zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """Refuse a moment without a time zone; store the rest in UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored moment needs a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """Return the moment with its time zone, UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of the tables."""
+
+
+class JobRow(Base):
+    """One job of any kind."""
+
+    __tablename__ = "jobs"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    """Counts up in the order of submission: the order of the queue."""
+    id: Mapped[str] = mapped_column(String(32), unique=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    status: Mapped[str] = mapped_column(String(16))
+    origin: Mapped[str] = mapped_column(String(16))
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+    spec_digest: Mapped[str] = mapped_column(String(64))
+    environment_digest: Mapped[str | None] = mapped_column(String(64))
+    warnings: Mapped[list[str]] = mapped_column(JSON)
+    progress: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    headline: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job as the rest of the service sees it: a snapshot, never changed in place.
+
+    ``result`` is None where it was not asked for, too; :attr:`status` says whether there is one.
+    """
+
+    number: int
+    id: str
+    kind: str
+    status: State
+    origin: str
+    spec: dict[str, Any]
+    spec_digest: str
+    environment_digest: str | None
+    warnings: list[str]
+    progress: dict[str, Any] | None
+    error: dict[str, Any] | None
+    headline: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    result: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, row: JobRow, *, with_result: bool) -> Job:
+        """Copy a row; ``with_result`` decides whether the result is read from the database."""
+        return cls(
+            number=row.number,
+            id=row.id,
+            kind=row.kind,
+            status=State(row.status),
+            origin=row.origin,
+            spec=row.spec,
+            spec_digest=row.spec_digest,
+            environment_digest=row.environment_digest,
+            warnings=row.warnings,
+            progress=row.progress,
+            error=row.error,
+            headline=row.headline,
+            created_at=row.created_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            result=row.result if with_result else None,
+        )
