@@ -1,0 +1,1 @@
+"""What the pages say and send, without Streamlit: words, presets, requests, rows, decoded patterns."""

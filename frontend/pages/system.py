@@ -1,0 +1,46 @@
+"""System: what the service can measure on."""
+
+import pandas as pd
+import streamlit as st
+
+from frontend.logic import words
+from frontend.logic.machine import device_records, queue_sentence, version_records
+from frontend.sections.backend import client, guarded, system
+
+
+def page() -> None:
+    """Draw devices, queue, versions and notes."""
+    st.title("System", anchor=False)
+    st.markdown("What can this machine measure, with which versions, and is it busy?")
+    machine = system()
+    st.subheader("Devices", anchor=False)
+    st.dataframe(pd.DataFrame(device_records(machine)), hide_index=True, alt="Devices of the service")
+    if not any(device.get("kind") == "cuda" for device in machine["devices"]):
+        st.info(
+            "**No CUDA device here.** Figures on this page and in the Layer lab are of the CPU. To see a GPU, run "
+            "`python -m dyad_core.bench --suite reference` on a machine that has one and import the file on the Runs page.",
+            icon=":material/developer_board_off:",
+        )
+    for note in machine.get("notes") or []:
+        st.caption(note)
+    st.subheader("Queue", anchor=False)
+    running = (machine.get("queue") or {}).get("running")
+    st.markdown(queue_sentence(machine))
+    if running:
+        st.page_link("pages/layer_lab.py", label="Open the running one", query_params={"run": running})
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Versions", anchor=False)
+        st.dataframe(pd.DataFrame(version_records(machine)), hide_index=True, alt="Versions of the software")
+    with right:
+        st.subheader("Implementations", anchor=False)
+        st.dataframe(
+            pd.DataFrame(machine.get("implementations") or []), hide_index=True, alt="Implementations of the layer"
+        )
+    st.caption(
+        f"Service at {client().address}, up since {words.moment(machine.get('server_started_at'))}, "
+        f"runs kept in {machine.get('database', 'a database')}."
+    )
+
+
+guarded(page)

@@ -1,0 +1,130 @@
+"""One run: what it does now, and when it is done what came out. Drawn by the polling fragment of the Layer lab."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from frontend.client import ApiClient, ApiProblemError, BackendUnreachableError
+from frontend.logic import rows as run_rows
+from frontend.logic import words
+from frontend.schemas import TERMINAL, RunRecord
+from frontend.sections.backend import show_problem, show_unreachable
+from frontend.sections.results import show_candidates, show_result
+
+__all__ = ["run_view"]
+
+POLL_SECONDS = 1.0
+
+STAGES = {
+    "starting": "Starting the measuring process",
+    "checking": "Checking every candidate against the oracle",
+    "warming_up": "Warming up until times are stable",
+    "timing": "Timing in interleaved rounds",
+    "memory": "Measuring memory",
+    "finished": "Finishing",
+}
+ENDINGS = {
+    "failed": ("The run failed", ":material/error:"),
+    "cancelled": ("The run was cancelled", ":material/cancel:"),
+    "interrupted": ("The run was interrupted: the service stopped while it was measuring", ":material/power_off:"),
+}
+
+
+def run_view(api: ApiClient, record: RunRecord) -> None:
+    """Draw the run and, until it is finished, draw it anew every second.
+
+    There is one such fragment and it is drawn at the top level of the page; once the run is terminal it no longer
+    repeats, and the whole page is drawn once more so that nothing keeps polling.
+    """
+    live = record["status"] not in TERMINAL
+    run_id = record["id"]
+
+    def panel() -> None:
+        try:
+            current = api.run(run_id)
+        except BackendUnreachableError as error:
+            show_unreachable(error)
+            return
+        except ApiProblemError as error:
+            show_problem(error)
+            return
+        if live != (current["status"] not in TERMINAL):
+            st.rerun()
+        _show(api, current)
+
+    st.fragment(panel, run_every=POLL_SECONDS if live else None, key="run")()
+
+
+def _show(api: ApiClient, record: RunRecord) -> None:
+    st.subheader("Run", anchor=False, divider="gray")
+    origin = " · imported" if record.get("origin") == "imported" else ""
+    st.caption(
+        f"{run_rows.spec_line(record['spec'])} · {words.moment(record['created_at'])}{origin} · run `{record['id']}`"
+    )
+    result = record.get("result")
+    if record["status"] in ("queued", "running"):
+        _show_progress(api, record)
+    elif result is not None:
+        show_result(api, record, result)
+    else:
+        _show_ending(record)
+
+
+def _show_progress(api: ApiClient, record: RunRecord) -> None:
+    progress = record.get("progress") or {}
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container():
+            if record["status"] == "queued":
+                place = record.get("queue_position")
+                waiting = f"Waiting in the queue, position {place}" if place else "Waiting in the queue"
+                st.progress(
+                    0.0, text=f"{waiting}. One measurement runs at a time, so that runs do not disturb each other."
+                )
+            else:
+                st.progress(min(1.0, max(0.0, progress.get("fraction") or 0.0)), text=_progress_words(record))
+        if st.button("Cancel", icon=":material/stop:", key="lab.cancel"):
+            _cancel(api, record["id"])
+    for warning in record.get("warnings") or []:
+        st.warning(warning, icon=":material/warning:")
+    candidates = progress.get("candidates") or []
+    if candidates:
+        st.markdown("**Preliminary figures**, from the rounds so far:")
+        show_candidates(record["spec"], candidates, note="preliminary", live=True)
+
+
+def _progress_words(record: RunRecord) -> str:
+    progress = record.get("progress") or {}
+    stage = STAGES.get(progress.get("stage", ""), "Starting")
+    message = progress.get("message") or ""
+    parts = [f"**{stage}**" + (f": {message}" if message else "")]
+    if progress.get("elapsed_s") is not None:
+        parts.append(f"{words.duration(progress['elapsed_s'])} elapsed")
+    if progress.get("eta_s") is not None:
+        parts.append(f"about {words.duration(progress['eta_s'])} left")
+    return " · ".join(parts)
+
+
+def _cancel(api: ApiClient, run_id: str) -> None:
+    try:
+        api.cancel(run_id)
+    except ApiProblemError as error:
+        show_problem(error)
+    except BackendUnreachableError as error:
+        show_unreachable(error)
+    else:
+        st.rerun()
+
+
+def _show_ending(record: RunRecord) -> None:
+    title, icon = ENDINGS.get(record["status"], (f"The run is {record['status']}", ":material/info:"))
+    error = record.get("error") or {}
+    detail = error.get("detail") or error.get("title") or ""
+    text = f"**{title}.** {detail}" if detail else f"**{title}.**"
+    if record["status"] == "cancelled":
+        st.info(text, icon=icon)
+    else:
+        st.error(text, icon=icon)
+    candidates = (record.get("progress") or {}).get("candidates") or []
+    if candidates:
+        st.markdown("What was measured until then, **not a result**:")
+        show_candidates(record["spec"], candidates, note="measured before the run ended")

@@ -1,0 +1,116 @@
+"""The geometry and window of the Structure page, kept in the address so that a link shows the same picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from frontend.logic import presets, query
+from frontend.logic.geometry import VARIANT_WORDS, Layer
+from frontend.sections import state
+
+__all__ = ["WINDOW", "current_layer", "current_window", "geometry_controls", "take_address", "window_controls"]
+
+PAGE = "structure"
+GEOMETRY: dict[str, Any] = {"in_features": 768, "out_features": 3072, "n_blocks": 4, "variant": "it", "grain": 1}
+WINDOW = ("out_start", "out_stop", "in_start", "in_stop")
+KEEP: dict[str, Any] = {"persist_state": "session"}
+
+
+def take_address() -> None:
+    """Fill the controls from the address when it is not the one this page wrote last; else write what they hold."""
+    asked = {name: text for name, text in st.query_params.items() if name in GEOMETRY or name in WINDOW}
+    if asked and asked != st.session_state.get("structure.address"):
+        known = query.read(asked, {**GEOMETRY, **dict.fromkeys(WINDOW, 0)})
+        if known.get("variant") not in VARIANT_WORDS:
+            known.pop("variant", None)
+        state.fill(PAGE, {**GEOMETRY, **{name: known[name] for name in GEOMETRY if name in known}})
+        if all(name in known for name in WINDOW):
+            state.fill(PAGE, {name: known[name] for name in WINDOW})
+            st.session_state["structure.window_of"] = current_layer()
+    state.prepare(PAGE, {**GEOMETRY, "preset": presets.PRESETS[0].label})
+    sizes = state.value(PAGE, "in_features"), state.value(PAGE, "out_features")
+    state.fill(PAGE, {"preset": presets.matching(*sizes, preferred=state.value(PAGE, "preset"))})
+    if st.session_state.get("structure.window_of") != current_layer():
+        reset_window()
+    address = query.write(state.values(PAGE, {**GEOMETRY, **dict.fromkeys(WINDOW)}))
+    st.session_state["structure.address"] = address
+    if asked != address:
+        st.query_params.from_dict(address)
+
+
+def current_layer() -> Layer:
+    """Return the geometry that the controls hold."""
+    return Layer(**state.values(PAGE, GEOMETRY))
+
+
+def current_window() -> tuple[int, int, int, int]:
+    """Return the window that the controls hold: out_start, out_stop, in_start, in_stop."""
+    start_out, stop_out, start_in, stop_in = (state.value(PAGE, name) for name in WINDOW)
+    return start_out, stop_out, start_in, stop_in
+
+
+def reset_window() -> None:
+    """Show the surroundings of the first block corner."""
+    layer = current_layer()
+    corner = layer.corner() if min(layer.in_features, layer.out_features, layer.n_blocks) > 0 else (0, 1, 0, 1)
+    state.fill(PAGE, dict(zip(WINDOW, corner, strict=True)))
+    st.session_state["structure.window_of"] = layer
+
+
+def geometry_controls() -> None:
+    """Draw the five fields of the geometry and the preset."""
+    with st.container(border=True):
+        preset, size_in, size_out, blocks, grain = st.columns([2.2, 1, 1, 1, 1])
+        preset.selectbox(
+            "Layer",
+            [*(p.label for p in presets.PRESETS), presets.CUSTOM],
+            key="structure.preset",
+            on_change=_take_preset,
+            help="A feed-forward matrix of a known model; changing a size makes it custom.",
+            **KEEP,
+        )
+        boxes = {"in_features": size_in, "out_features": size_out, "n_blocks": blocks, "grain": grain}
+        helps = {
+            "in_features": "Inputs of the layer (features): columns of the weight.",
+            "out_features": "Outputs of the layer (features): rows of the weight.",
+            "n_blocks": "Number n of blocks of each component; must divide both sizes.",
+            "grain": "Features that the interleave moves together; 1 is the paper. n·grain must divide each permuted side.",
+        }
+        for name, box in boxes.items():
+            box.number_input(name, step=1, format="%d", key=f"structure.{name}", help=helps[name], **KEEP)
+        st.segmented_control(
+            "variant",
+            list(VARIANT_WORDS),
+            required=True,
+            format_func=str.upper,
+            key="structure.variant",
+            help="  \n".join(f"**{name.upper()}** {text}." for name, text in VARIANT_WORDS.items()),
+            **KEEP,
+        )
+
+
+def window_controls() -> None:
+    """Draw the four bounds of the window that the close-up shows."""
+    labels = {
+        "out_start": "first output",
+        "out_stop": "output stop",
+        "in_start": "first input",
+        "in_stop": "input stop",
+    }
+    for column, (name, label) in zip(st.columns(4), labels.items(), strict=True):
+        column.number_input(
+            label,
+            step=1,
+            format="%d",
+            key=f"structure.{name}",
+            help="Feature index, counted from 0; the stop is not part of the window.",
+            **KEEP,
+        )
+
+
+def _take_preset() -> None:
+    preset = presets.named(state.value(PAGE, "preset"))
+    if preset is not None:
+        state.fill(PAGE, {"in_features": preset.in_features, "out_features": preset.out_features})

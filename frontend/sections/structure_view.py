@@ -1,0 +1,166 @@
+"""The pictures of the Structure page: pattern, close-up, graph, reach."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from frontend.client import ApiProblemError
+from frontend.figures.connectivity import connectivity_alt, connectivity_figure, spread_words
+from frontend.figures.pattern import LINES_UP_TO, pattern_alt, pattern_figure
+from frontend.figures.reachability import reachability_alt, reachability_figure
+from frontend.logic import words
+from frontend.logic.geometry import VARIANT_WORDS, Layer, overview_cells
+from frontend.logic.pattern import decode, feature_window, totals_words
+from frontend.schemas import PatternJson, ReachabilityJson
+from frontend.sections import state, structure_data
+from frontend.sections.backend import show_problem
+from frontend.sections.chart import chart
+from frontend.sections.structure_controls import WINDOW, current_window, reset_window, window_controls
+from frontend.settings import api_url
+
+__all__ = ["show_graph", "show_pattern", "show_reach", "show_totals"]
+
+DEPTH = 12
+CLOSE_UP_CELLS = 96
+
+
+def show_totals(layer: Layer, whole: PatternJson) -> None:
+    """Draw the definition with its numbers, and the costs."""
+    st.markdown(f"**{layer.variant.upper()}**, {VARIANT_WORDS[layer.variant]}. " + whole["formula"] + ".")
+    with st.container(horizontal=True):
+        for name, value, explanation in totals_words(whole["totals"]):
+            st.metric(name, value, help=explanation, width="content", border=True)
+    if whole["totals"]["limit"] <= 1:
+        st.warning(
+            f"With n = {layer.n_blocks} this layer saves nothing: it has {words.percent(1 / whole['totals']['limit'])} of the "
+            "dense parameters and multiply-adds. Savings start at n = 3.",
+            icon=":material/warning:",
+        )
+
+
+def show_pattern(layer: Layer, whole: PatternJson) -> None:
+    """Draw the whole weight and, beside it, a close-up of the chosen window."""
+    st.subheader("Where the weights are", anchor=False, divider="gray")
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**Whole weight.** Drag a box to look closer.")
+        grid = decode(whole)
+        chart(
+            pattern_figure(grid, marked=current_window()),
+            key="structure.overview",
+            alt=pattern_alt(grid, whole["totals"]),
+            note=_cells_note(layer, grid.shape),
+            on_select=_take_box,
+            selection_mode="box",
+        )
+    with right:
+        st.markdown("**Close-up.** Every cell is exact; hover names the stored parameter.")
+        try:
+            part = structure_data.pattern(api_url(), layer, current_window(), CLOSE_UP_CELLS)
+        except ApiProblemError as error:
+            show_problem(error, heading="**This window cannot be shown:**")
+        else:
+            closer = decode(part)
+            chart(
+                pattern_figure(closer),
+                key="structure.closeup",
+                alt=pattern_alt(closer, part["totals"]),
+                note="One cell is one entry of the weight."
+                if closer.single_entries
+                else _cells_note(layer, closer.shape),
+            )
+        window_controls()
+        st.button("Back to the first block corner", on_click=reset_window, icon=":material/my_location:")
+
+
+def _cells_note(layer: Layer, shape: tuple[int, int]) -> str:
+    rows, columns = shape
+    text = (
+        f"{rows} × {columns} cells, counted exactly on the server. Hue mixes the components of a cell, opacity grows with "
+        "the square root of its covered share."
+    )
+    if layer.n_blocks > LINES_UP_TO:
+        text += f" Borders of the {layer.n_blocks} blocks are not drawn as lines."
+    return text
+
+
+def _take_box() -> None:
+    """Make the box drawn on the whole weight the window of the close-up."""
+    selection: Any = st.session_state.get("structure.overview")
+    boxes = (selection or {}).get("selection", {}).get("box") or []
+    if not boxes:
+        return
+    layer = st.session_state["structure.window_of"]
+    whole = structure_data.pattern(api_url(), layer, None, overview_cells(layer))
+    state.fill(
+        "structure", dict(zip(WINDOW, feature_window(decode(whole), boxes[-1]["x"], boxes[-1]["y"]), strict=True))
+    )
+
+
+def show_graph(layer: Layer) -> None:
+    """Draw which inputs meet which outputs, and through which block."""
+    st.subheader("Who meets whom", anchor=False, divider="gray")
+    try:
+        graph = structure_data.connectivity(api_url(), layer)
+    except ApiProblemError as error:
+        show_problem(error)
+        return
+    reads, feeds = spread_words(graph["reads_per_output"]), spread_words(graph["feeds_per_input"])
+    st.markdown(
+        f"Every output reads **{reads}** of {words.count(layer.in_features)} inputs, every input feeds **{feeds}** of "
+        f"{words.count(layer.out_features)} outputs. All features that enter a block meet there, and nowhere else."
+    )
+    note = "Left and right: n blocks of neighbouring features. Squares: BLOCKDIAG blocks. Circles: BLOCKTRANS blocks."
+    chart(connectivity_figure(graph), key="structure.graph", alt=connectivity_alt(graph), note=note)
+
+
+def show_reach(layer: Layer) -> None:
+    """Draw which share of input-output pairs is connected after 1 to 12 layers, all variants beside the chosen one."""
+    st.subheader("Reach of stacked layers", anchor=False, divider="gray")
+    if layer.in_features == layer.out_features:
+        st.markdown(f"The same layer again and again, 1 to {DEPTH} times.")
+    else:
+        st.markdown(
+            f"Layers alternate {layer.in_features} → {layer.out_features} and {layer.out_features} → {layer.in_features}, as in a "
+            "feed-forward pair: odd depths end on the wide side or the narrow side that the layer itself ends on."
+        )
+    chains: dict[str, ReachabilityJson] = {}
+    refusal: ApiProblemError | None = None
+    for variant in VARIANT_WORDS:
+        try:
+            chains[variant] = structure_data.reachability(api_url(), replace(layer, variant=variant), DEPTH)
+        except ApiProblemError as error:
+            refusal = error if variant == layer.variant else refusal
+    if refusal is not None or layer.variant not in chains:
+        show_problem(
+            refusal or ApiProblemError(0, "The reach is not known.", ""),
+            heading="**These layers do not fit together:**",
+        )
+        return
+    chosen = chains[layer.variant]
+    st.markdown(_reach_sentence(layer, chosen))
+    for warning in dict.fromkeys(chosen.get("warnings") or []):
+        st.warning(warning, icon=":material/warning:")
+    note = "Counted exactly from the structure, weights being anything but zero."
+    chart(
+        reachability_figure(chains, layer.variant),
+        key="structure.reach",
+        alt=reachability_alt(chosen, layer.variant),
+        note=note,
+    )
+
+
+def _reach_sentence(layer: Layer, chosen: ReachabilityJson) -> str:
+    first = chosen["depths"][0]
+    start = f"One {layer.variant.upper()} layer connects {words.percent(first['reached_share'], 2)} of all input-output pairs; "
+    full = chosen.get("first_full_depth")
+    if full is not None:
+        return start + f"from depth **{full}** on every input reaches every output."
+    last = chosen["depths"][-1]
+    return (
+        start
+        + f"after {last['depth']} layers it is **{words.percent(last['reached_share'], 2)}**: some pairs stay apart."
+    )
