@@ -104,7 +104,21 @@ class BenchmarkError(DyadError, RuntimeError):
 
 
 class BenchmarkFailed(BenchmarkError):  # noqa: N818 - the event, as its family name says
-    """The measuring process ended without a result; the message holds exit code and last stderr lines."""
+    """The measuring process ended without a result.
+
+    The first line of the message is a sentence with the exit code, fit for people; the last lines of the
+    process's error output follow.
+
+    Attributes:
+        exit_code: of the process, negative for a signal; None when it had to be killed or is not known.
+        stderr_tail: last lines of its error output.
+    """
+
+    def __init__(self, message: str, *, exit_code: int | None = None, stderr_tail: str = "") -> None:
+        """Join the sentence and the error output."""
+        super().__init__(f"{message}\n{stderr_tail}" if stderr_tail else message)
+        self.exit_code = exit_code
+        self.stderr_tail = stderr_tail
 
 
 class BenchmarkCancelled(BenchmarkError):  # noqa: N818 - the event, as its family name says

@@ -190,4 +190,5 @@ def noting(failures: dict[str, Exception], name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - any failure of one candidate is a result, never the end of the others
-        failures[name] = error
+        # Its traceback would keep the tensors of every frame alive, and memory may be what ran out.
+        failures[name] = error.with_traceback(None)

@@ -1,0 +1,86 @@
+"""How many bytes a request will need, from its sizes alone, before anything is allocated.
+
+The dense twin and all candidates of a run are alive together (they are timed in interleaved rounds), so their
+weights add up; activations, temporaries and gradients exist for one candidate at a time, so the largest counts.
+An upper estimate: where implementations differ it takes the hungrier one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dyad_core.bench.candidates import DTYPES, layers_of, plans
+from dyad_core.bench.correctness import CHECKED_TOKENS
+from dyad_core.bench.oracle import CHUNK_ELEMENTS
+from dyad_core.bench.spec import BenchmarkSpec
+
+__all__ = ["Footprint", "footprint", "human"]
+
+MIB = 2**20
+# Measured: a process that has imported torch 2.13 for the CPU and timed something small has some 350 MiB resident.
+PROCESS_BYTES = 400 * MIB
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes a request needs: a part that does not depend on tokens, and a part per token."""
+
+    weights_bytes: int
+    gradients_bytes: int
+    working_bytes: int
+    per_token_bytes: int
+    tokens: int
+
+    @property
+    def fixed_bytes(self) -> int:
+        """What is needed however few the tokens."""
+        return self.weights_bytes + self.gradients_bytes + self.working_bytes
+
+    @property
+    def total_bytes(self) -> int:
+        """Everything."""
+        return self.fixed_bytes + self.per_token_bytes * self.tokens
+
+
+def footprint(spec: BenchmarkSpec) -> Footprint:
+    """Estimate from above what ``spec`` needs on its device. Allocates nothing, whatever the sizes."""
+    item = DTYPES[spec.dtype].itemsize
+    trains = "train_step" in spec.passes
+    planned = plans(spec)
+    biases = len(planned) * (spec.out_features + (layers_of(spec) - 1) * spec.in_features)
+    dense = planned[0].parameters(spec)
+    gradients = dense if trains else 0
+    working = 4 * 8 * max(CHUNK_ELEMENTS, spec.in_features, spec.out_features)  # the oracle's rows and what it compares
+    working += 8 * 8 * min(CHECKED_TOKENS, spec.tokens) * (spec.in_features + spec.out_features)
+    if any(plan.implementation == "reference" for plan in planned):
+        working += (4 if trains else 2) * dense // layers_of(spec) * item  # the dense matrix, and its gradients
+    if spec.device == "cpu":
+        working += PROCESS_BYTES
+    return Footprint(
+        weights_bytes=(sum(plan.parameters(spec) for plan in planned) + biases) * item,
+        gradients_bytes=gradients * item,
+        working_bytes=working,
+        per_token_bytes=_features_per_token(spec, trains=trains) * item,
+        tokens=spec.tokens,
+    )
+
+
+def _features_per_token(spec: BenchmarkSpec, *, trains: bool) -> int:
+    """Values per token alive at once: input, output, hidden, re-laid-out copies and their gradients."""
+    narrow, wide = spec.in_features, spec.out_features
+    if spec.module == "linear":
+        forward = 2 * narrow + 2 * wide  # input and its gathered copy, output and what is scattered into it
+        # Then the output gradient, its masked copy for the check, both re-laid-out copies, the input gradient.
+        return forward + (2 * narrow + 3 * wide if trains else 0)
+    forward = 3 * narrow + 3 * wide
+    return forward + (4 * narrow + 4 * wide if trains else 0)
+
+
+def human(number: int) -> str:
+    """Bytes for people: exact, and in the unit that leaves one to three digits before the point."""
+    value, unit = float(number), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{number:,} bytes" if unit == "B" else f"{number:,} bytes ({value:.1f} {unit})"
