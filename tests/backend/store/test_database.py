@@ -1,0 +1,149 @@
+"""Opening a database: migrations, settings of SQLite, and a sentence for each that cannot be used."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from backend.jobs.states import State
+from backend.jobs.turn import turn_for
+from backend.ports import free_port
+from backend.settings import Settings
+from backend.store.database import DatabaseUnusable, open_database
+from backend.store.models import Base
+from backend.store.store import Filter, Store
+from service_tools import new_job
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        differences = [found for found in compare_metadata(context, Base.metadata) if found[0] not in ("remove_index",)]
+    assert differences == []
+
+
+def test_sqlite_keeps_a_write_ahead_log(store: Store) -> None:
+    with store.engine.connect() as connection:
+        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+        assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+
+
+def test_jobs_are_there_when_the_database_is_opened_again(settings: Settings) -> None:
+    first = open_database(settings)
+    job = Store(first).add(new_job())
+    first.dispose()
+    again = open_database(settings)
+
+    assert Store(again).get(job.id) == job
+    again.dispose()
+
+
+def test_a_folder_with_a_percent_sign_is_no_matter(tmp_path: Path) -> None:
+    open_database(Settings(home=tmp_path / "50% off")).dispose()
+    assert (tmp_path / "50% off" / "dyad.sqlite3").is_file()
+
+
+def test_a_database_of_a_newer_version_is_refused_with_a_sentence(settings: Settings) -> None:
+    engine = open_database(settings)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+
+    with pytest.raises(DatabaseUnusable, match="another version of dyad-explorer.*update dyad-explorer"):
+        open_database(settings)
+
+
+def test_a_file_that_is_no_database_is_refused_with_a_sentence(settings: Settings) -> None:
+    settings.home.mkdir()
+    (settings.home / "dyad.sqlite3").write_bytes(b"not a database" * 100)
+
+    with pytest.raises(DatabaseUnusable, match="cannot be opened: file is not a database"):
+        open_database(settings)
+
+
+def test_a_home_that_cannot_be_made_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DatabaseUnusable, match="DYAD_HOME names another"):
+        open_database(Settings(home=tmp_path / "file" / "home"))
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle9://x/y", "sqlite3:///x"])
+def test_an_address_that_is_none_is_refused_with_a_sentence(tmp_path: Path, url: str) -> None:
+    with pytest.raises(DatabaseUnusable, match="DYAD_DATABASE_URL"):
+        open_database(Settings(home=tmp_path, database_url=url))
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
+    url = f"postgresql://ann:secret@127.0.0.1:{free_port('127.0.0.1')}/dyad"
+    with pytest.raises(DatabaseUnusable, match="cannot be opened") as caught:
+        open_database(Settings(home=tmp_path, database_url=url))
+    assert "secret" not in str(caught.value)
+
+
+def _postgres_programs() -> Path | None:
+    on_path = shutil.which("initdb")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return Path(on_path).parent if on_path else (found[-1].parent if found else None)
+
+
+@pytest.fixture(scope="module")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server of its own on a free port, ended with the test."""
+    programs = _postgres_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL's programs (initdb, pg_ctl) are not installed")
+    # initdb refuses to run as root, so root becomes the user that PostgreSQL's packages make.
+    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+    folder = tmp_path_factory.mktemp("postgres")
+    if as_user:
+        shutil.chown(folder, "postgres", "postgres")
+        for parent in folder.parents[:3]:
+            if parent.stat().st_uid == 0 and parent.name.startswith("pytest"):
+                parent.chmod(0o755)
+    port = free_port("127.0.0.1")
+    data = folder / "data"
+
+    def run(*command: str) -> None:
+        done = subprocess.run([*as_user, *command], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    run(str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "dyad", "--no-sync", "-E", "UTF8")
+    options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off"
+    run(str(programs / "pg_ctl"), "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
+    try:
+        yield f"postgresql://dyad@127.0.0.1:{port}/postgres"
+    finally:
+        run(str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "-w", "stop")
+
+
+def test_postgresql_holds_jobs_and_gives_the_turn_to_one_server(postgres_url: str, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, database_url=postgres_url)
+    engine = open_database(settings)
+    open_database(settings).dispose()  # a second start finds everything in place
+    store = Store(engine)
+    job = store.add(new_job())
+    taken = store.claim_oldest()
+    assert taken is not None
+    assert (taken.id, taken.status) == (job.id, State.RUNNING)
+    done = store.change(job.id, State.SUCCEEDED, result={"value": [1.5, None]}, progress=None)
+    assert store.get(job.id, with_result=True).result == {"value": [1.5, None]}
+    assert done.created_at == job.created_at
+    spec = {"device": "cpu", "variants": ["it", "ot"]}
+    listed = store.add(new_job().__class__(kind="benchmark", spec=spec, spec_digest="", warnings=[]))
+    found, total = store.page(Filter(variant="ot", device="cpu"), limit=5, offset=0)
+    assert ([item.id for item in found], total) == ([listed.id], 1)
+
+    first, second = turn_for(engine, tmp_path), turn_for(engine, tmp_path)
+    assert first.take()
+    assert first.take()
+    assert not second.take()
+    first.give_back()
+    assert second.take()
+    second.give_back()
+    engine.dispose()

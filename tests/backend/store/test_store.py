@@ -1,0 +1,133 @@
+"""Adding, claiming, listing and deleting jobs on a real SQLite file."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from backend.jobs.states import IllegalChange, State
+from backend.store.store import Filter, NewJob, Store, UnknownJob
+from service_tools import new_job
+
+
+def benchmark_job(**spec: object) -> NewJob:
+    return NewJob(kind="benchmark", spec={"device": "cpu", "variants": ["it"]} | spec, spec_digest="", warnings=[])
+
+
+def test_a_new_job_waits_with_its_request_and_the_time_in_utc(store: Store) -> None:
+    before = datetime.now(UTC)
+    job = store.add(new_job("print(2)"))
+    read = store.get(job.id)
+
+    assert read == job
+    assert read.status is State.QUEUED
+    assert read.spec == {"code": "print(2)"}
+    assert read.created_at.tzinfo is not None
+    assert before - timedelta(seconds=1) < read.created_at < datetime.now(UTC) + timedelta(seconds=1)
+    assert (read.progress, read.result, read.error, read.started_at, read.finished_at) == (None,) * 5
+
+
+def test_jobs_are_claimed_in_the_order_they_came(store: Store) -> None:
+    jobs = [store.add(new_job()) for _ in range(3)]
+
+    assert [store.queue_position(job) for job in jobs] == [1, 2, 3]
+    first = store.claim_oldest()
+    assert first is not None
+    assert (first.id, first.status, first.started_at is not None) == (jobs[0].id, State.RUNNING, True)
+    assert store.running_id() == first.id
+    assert [store.queue_position(store.get(job.id)) for job in jobs] == [None, 1, 2]
+
+
+def test_of_many_threads_that_claim_each_job_goes_to_exactly_one(store: Store) -> None:
+    ids = {store.add(new_job()).id for _ in range(20)}
+    start = threading.Barrier(4)
+
+    def claim_all() -> list[str]:
+        start.wait()
+        claimed = []
+        while (job := store.claim_oldest()) is not None:
+            claimed.append(job.id)
+        return claimed
+
+    with ThreadPoolExecutor(4) as pool:
+        claimed = [job_id for future in [pool.submit(claim_all) for _ in range(4)] for job_id in future.result()]
+
+    assert sorted(claimed) == sorted(ids)
+
+
+def test_a_cancelled_job_is_not_claimed(store: Store) -> None:
+    first, second = store.add(new_job()), store.add(new_job())
+    store.change(first.id, State.CANCELLED)
+
+    claimed = store.claim_oldest()
+    assert claimed is not None
+    assert claimed.id == second.id
+
+
+def test_the_end_of_a_job_is_written_once(store: Store) -> None:
+    job = store.add(new_job())
+    store.claim_oldest()
+    done = store.change(job.id, State.SUCCEEDED, result={"value": 1}, headline="one")
+
+    assert store.get(job.id, with_result=True).result == {"value": 1}
+    with pytest.raises(IllegalChange):
+        store.change(job.id, State.FAILED, error={"title": "no", "detail": "no"})
+    assert store.get(job.id) == done
+    assert not store.write_progress(job.id, {"stage": "late"})
+
+
+def test_progress_is_kept_while_the_job_runs(store: Store) -> None:
+    job = store.add(new_job())
+    assert not store.write_progress(job.id, {"stage": "early"})
+    store.claim_oldest()
+    assert store.write_progress(job.id, {"stage": "timing"})
+    assert store.get(job.id).progress == {"stage": "timing"}
+
+
+@pytest.mark.parametrize("job_id", ["f" * 32, "", "x", "F" * 32, "0" * 31 + "\x00", "' OR 1=1 --", "٣" * 32])
+def test_an_unknown_id_is_an_error_of_its_own(store: Store, job_id: str) -> None:
+    with pytest.raises(UnknownJob):
+        store.get(job_id)
+
+
+def test_pages_are_filtered_ordered_and_counted(store: Store) -> None:
+    it = store.add(benchmark_job())
+    both = store.add(benchmark_job(variants=["it", "dt"], device="cuda:0"))
+    store.add(new_job())
+    kept = store.add_finished(benchmark_job(variants=["bd"]), result={"a": 1}, headline="kept", environment_digest="e")
+
+    def ids(limit: int = 10, offset: int = 0, newest_first: bool = True, **wanted: object) -> list[str]:
+        jobs, _ = store.page(Filter(**wanted), limit=limit, offset=offset, newest_first=newest_first)  # type: ignore[arg-type]
+        return [job.id for job in jobs]
+
+    assert ids(kind="benchmark") == [kept.id, both.id, it.id]
+    assert ids(kind="benchmark", newest_first=False) == [it.id, both.id, kept.id]
+    assert ids(kind="benchmark", variant="it") == [both.id, it.id]
+    assert ids(variant="dt") == [both.id]
+    assert ids(device="cuda:0") == [both.id]
+    assert ids(origin="imported", status=State.SUCCEEDED) == [kept.id]
+    assert ids(kind="benchmark", limit=1, offset=1) == [both.id]
+    assert store.page(Filter(kind="benchmark"), limit=1, offset=0)[1] == 3
+    assert store.page(Filter(), limit=1, offset=99) == ([], 4)
+
+
+def test_a_running_job_cannot_be_deleted_and_its_number_is_never_used_again(store: Store) -> None:
+    job = store.add(new_job())
+    store.claim_oldest()
+    assert not store.delete(job.id)
+    store.change(job.id, State.CANCELLED)
+    assert store.delete(job.id)
+    with pytest.raises(UnknownJob):
+        store.delete(job.id)
+    assert store.add(new_job()).number > job.number
+
+
+def test_running_jobs_of_a_dead_server_become_interrupted_and_others_stay(store: Store) -> None:
+    running, queued = store.add(new_job()), store.add(new_job())
+    store.claim_oldest()
+
+    assert store.interrupt_running({"title": "t", "detail": "d"}) == [running.id]
+    assert store.get(running.id).status is State.INTERRUPTED
+    assert store.get(running.id).error == {"title": "t", "detail": "d"}
+    assert store.get(queued.id).status is State.QUEUED
