@@ -135,13 +135,19 @@ class DyadGeometry:
                 )
         if problems:
             return problems
-        for side, name in ((self.input_side, "in_features"), (self.output_side, "out_features")):
-            if side.interleaved and side.features % (n * self.grain):
-                fitting = divisors(side.features // n)
+        interleaved = [
+            (side.features, name)
+            for side, name in ((self.input_side, "in_features"), (self.output_side, "out_features"))
+            if side.interleaved
+        ]
+        # A grain that is suggested must work on every interleaved side, not only on the one that failed.
+        fitting = divisors(math.gcd(*(features for features, _ in interleaved)) // n)
+        for features, name in interleaved:
+            if features % (n * self.grain):
                 problems.append(
                     Problem(
                         "grain",
-                        f"n_blocks·grain must divide {name}={side.features} for variant {self.variant!r}, "
+                        f"n_blocks·grain must divide {name}={features} for variant {self.variant!r}, "
                         f"and {n}·{self.grain} does not",
                         self.grain,
                         f"nearest grains that work: {_listed(nearest(fitting, self.grain))}",
@@ -214,6 +220,8 @@ class DyadGeometry:
             return 0
         joint_in = joint_counts(self.input_side)
         joint_out = joint_counts(self.output_side)
+        if self.dense_parameters >= 2**63:  # the sum would wrap round in int64: count with Python integers
+            joint_in = joint_in.astype(object)
         return int((joint_in * joint_out).sum())
 
     @property

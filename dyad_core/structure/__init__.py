@@ -12,7 +12,7 @@ from dyad_core.structure.encoding import decode_counts
 from dyad_core.structure.entries import Entry, Parameter, describe_entry
 from dyad_core.structure.hubs import Connectivity, FeatureGroup, Hub, Spread, connectivity
 from dyad_core.structure.paths import Depth, Reachability, reachability, stack
-from dyad_core.structure.picture import Pattern, Window, pattern
+from dyad_core.structure.picture import Pattern, Window, pattern, totals
 from dyad_core.structure.wording import formula
 
 __all__ = [
@@ -33,4 +33,5 @@ __all__ = [
     "pattern",
     "reachability",
     "stack",
+    "totals",
 ]

@@ -31,6 +31,10 @@ class FeatureGroup:
     first: tuple[int, ...]
     count: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return {"description": self.description, "first": list(self.first), "count": self.count}
+
 
 @dataclass(frozen=True)
 class Hub:
@@ -41,6 +45,16 @@ class Hub:
     block: int
     inputs: FeatureGroup
     outputs: FeatureGroup
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return {
+            "index": self.index,
+            "component": self.component,
+            "block": self.block,
+            "inputs": self.inputs.to_dict(),
+            "outputs": self.outputs.to_dict(),
+        }
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,7 @@ class Connectivity:
         """Return JSON-ready values."""
         return {
             "geometry": geometry_dict(self.geometry),
-            "hubs": [asdict(hub) for hub in self.hubs],
+            "hubs": [hub.to_dict() for hub in self.hubs],
             "input_hub_shared": None if self.input_hub_shared is None else self.input_hub_shared.tolist(),
             "output_hub_shared": None if self.output_hub_shared is None else self.output_hub_shared.tolist(),
             "reads_per_output": asdict(self.reads_per_output),

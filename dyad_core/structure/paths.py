@@ -119,9 +119,12 @@ def stack(geometry: DyadGeometry, depth: int) -> tuple[DyadGeometry, ...]:
         raise SpecError([problem or Problem("depth", f"must be at most {MAX_LAYERS}", depth)])
     if depth == 1 or geometry.in_features == geometry.out_features:
         return (geometry,) * depth
-    back = DyadGeometry(
-        geometry.out_features, geometry.in_features, geometry.n_blocks, geometry.variant, geometry.grain
-    )
+    sizes = geometry.out_features, geometry.in_features
+    try:
+        back = DyadGeometry(*sizes, geometry.n_blocks, geometry.variant, geometry.grain)
+    except SpecError as error:
+        rule = f"must be 1 here, for the way back {sizes[0]}→{sizes[1]} is no legal layer: {error}"
+        raise SpecError([Problem("depth", rule, depth, "set depth to 1")]) from error
     return tuple(back if index % 2 else geometry for index in range(depth))
 
 

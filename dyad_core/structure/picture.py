@@ -27,7 +27,7 @@ from dyad_core.structure.products import exact_product
 from dyad_core.structure.sizes import MAX_CELLS, MAX_PATTERN_BLOCKS, check_size, geometry_dict
 from dyad_core.structure.wording import formula
 
-__all__ = ["CountArray", "Pattern", "Window", "pattern"]
+__all__ = ["CountArray", "Pattern", "Window", "pattern", "totals"]
 
 CountArray = npt.NDArray[np.unsignedinteger]
 
@@ -106,26 +106,6 @@ class Pattern:
         whole = (window.out_stop - window.out_start) * (window.in_stop - window.in_start)
         return self.both.size == whole
 
-    @property
-    def totals(self) -> dict[str, int | float]:
-        """Figures of the whole layer, not of the window.
-
-        ``redundant_share`` is the share of the stored parameters that could go without changing what the
-        layer can express: one of the two at each shared position.
-        """
-        geometry = self.geometry
-        shared = geometry.shared_positions
-        positions = geometry.parameters - shared
-        return {
-            "parameters": geometry.parameters,
-            "positions": positions,
-            "shared_positions": shared,
-            "density": positions / geometry.dense_parameters,
-            "dense_parameters": geometry.dense_parameters,
-            "limit": geometry.limit,
-            "redundant_share": shared / geometry.parameters,
-        }
-
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values; :func:`.encoding.decode_counts` reads the three count fields back.
 
@@ -148,7 +128,7 @@ class Pattern:
                 "both": encode_counts(self.both),
             },
             "entries": self._entries() if self.single_entries else None,
-            "totals": self.totals,
+            "totals": totals(self.geometry),
             "formula": formula(self.geometry),
             "exact": True,
         }
@@ -193,6 +173,25 @@ def pattern(geometry: DyadGeometry, *, window: Window | None = None, max_cells: 
         (transposed - both).astype(dtype),
         both.astype(dtype),
     )
+
+
+def totals(geometry: DyadGeometry) -> dict[str, int | float]:
+    """Figures of a whole layer, without bias.
+
+    ``redundant_share`` is the share of the stored parameters that could go without changing what the
+    layer can express: one of the two at each position that both components write.
+    """
+    shared = geometry.shared_positions
+    positions = geometry.parameters - shared
+    return {
+        "parameters": geometry.parameters,
+        "positions": positions,
+        "shared_positions": shared,
+        "density": positions / geometry.dense_parameters,
+        "dense_parameters": geometry.dense_parameters,
+        "limit": geometry.limit,
+        "redundant_share": shared / geometry.parameters,
+    }
 
 
 def _count(geometry: DyadGeometry, rows: IntArray, columns: IntArray) -> tuple[IntArray, IntArray, IntArray]:
