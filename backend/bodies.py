@@ -20,7 +20,7 @@ from backend.problems import Refusal
 from backend.settings import Settings
 from dyad_core.errors import Problem, SpecError
 
-__all__ = ["JsonBody", "body_schema", "build"]
+__all__ = ["BodyBytes", "JsonBody", "body_schema", "build"]
 
 DEEPEST = 32
 LARGEST_INTEGER = 2**63 - 1
@@ -54,7 +54,11 @@ async def read_bytes(request: Request) -> bytes:
     return bytes(body)
 
 
-def json_object(body: Annotated[bytes, Depends(read_bytes)]) -> dict[str, Any]:
+BodyBytes = Annotated[bytes, Depends(read_bytes)]
+"""A route's parameter: the request body as it came; :data:`JsonBody` checks the same bytes."""
+
+
+def json_object(body: BodyBytes) -> dict[str, Any]:
     """Parse the body and check every value in it.
 
     Raises:

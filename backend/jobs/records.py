@@ -54,9 +54,15 @@ class JobRecord(BaseModel):
 class BenchmarkRecord(JobRecord):
     """A benchmark, with its result once it succeeded."""
 
-    spec: BenchmarkSpec
-    progress: Progress | None
-    result: BenchmarkRun | None
+    spec: BenchmarkSpec  # type: ignore[assignment] # the same field, described more exactly
+    progress: Progress | None  # type: ignore[assignment] # the same field, described more exactly
+    result: BenchmarkRun | None  # type: ignore[assignment] # the same field, described more exactly
+
+
+class ImportedRecord(BenchmarkRecord):
+    """The first run of an imported file, and the ids of all."""
+
+    imported: list[str]
 
 
 class JobSummary(BaseModel):
@@ -82,7 +88,7 @@ class JobSummary(BaseModel):
 class BenchmarkSummary(JobSummary):
     """A benchmark in a list."""
 
-    spec: BenchmarkSpec
+    spec: BenchmarkSpec  # type: ignore[assignment] # the same field, described more exactly
 
 
 class JobPage(BaseModel):

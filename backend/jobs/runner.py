@@ -20,7 +20,7 @@ from backend.jobs.states import IllegalChange, State
 from backend.jobs.turn import Turn
 from backend.store.models import Job
 from backend.store.store import Store, UnknownJob
-from dyad_core.errors import BenchmarkCancelled, DyadError
+from dyad_core.errors import BenchmarkCancelled, DyadError, SpecError
 
 __all__ = ["Runner"]
 
@@ -173,7 +173,9 @@ class Runner:
                 return State.INTERRUPTED, {"error": SHUT_DOWN}
             return State.CANCELLED, {}
         except DyadError as error:
-            return State.FAILED, {"error": {"title": "The measurement could not be made", "detail": str(error)}}
+            # The first line is for people; what the process wrote before it ended is for whoever runs the server.
+            _log.warning("job %s failed: %s", job.id, error)
+            return State.FAILED, {"error": {"title": "The measurement could not be made", "detail": _sentence(error)}}
         except Exception as error:  # noqa: BLE001 - the job must end and the queue must go on, whatever it was
             _log.exception("job %s failed in an unforeseen way", job.id)
             detail = f"{type(error).__name__}: {error}. The server's log has the details."
@@ -222,6 +224,13 @@ class _ProgressWriter:
         except SQLAlchemyError:
             # Progress is a courtesy: a database that is busy for a moment must not cost the measurement.
             _log.warning("progress of job %s could not be written", self._job.id, exc_info=True)
+
+
+def _sentence(error: DyadError) -> str:
+    if isinstance(error, SpecError):
+        return " ".join(f"{problem}." for problem in error.problems)
+    line = str(error).partition("\n")[0].rstrip(".")
+    return f"{line[:1].upper()}{line[1:]}."
 
 
 def _columns(job: Job, outcome: Outcome, progress: dict[str, Any] | None) -> dict[str, Any]:

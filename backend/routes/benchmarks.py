@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import TypeAdapter
 from starlette.responses import JSONResponse
 
-from backend.bodies import JsonBody, body_schema
+from backend.bodies import BodyBytes, JsonBody, body_schema
 from backend.deps import DeskDep, Limit, Offset
-from backend.jobs.kinds.benchmark import KIND
-from backend.jobs.records import BenchmarkPage, BenchmarkRecord
+from backend.jobs.kinds.benchmark import KIND, imported
+from backend.jobs.records import BenchmarkPage, BenchmarkRecord, ImportedRecord
 from backend.jobs.states import State
 from backend.problems import Refusal
 from backend.routes.events import event_stream
-from backend.runs.csv import run_to_csv
-from backend.runs.imports import imported_run
 from backend.store.store import Filter
-from dyad_core.bench import BenchmarkRun, BenchmarkSpec
+from dyad_core.bench import BenchmarkRun
+from dyad_core.bench.export import to_csv
 from dyad_core.geometry import Variant
 
 __all__ = ["router"]
@@ -27,13 +25,26 @@ router = APIRouter(prefix="/benchmarks", tags=["benchmarks"])
 
 EXAMPLE = {"in_features": 768, "out_features": 3072, "tokens": 4096, "n_blocks": [4, 8], "variants": ["it", "ot"]}
 _ORDERS = Literal["created_at", "-created_at"]
+_RESULT_FILE = {
+    "anyOf": [
+        {"$ref": "#/components/schemas/BenchmarkRun"},
+        {
+            "type": "object",
+            "required": ["schema_version", "runs"],
+            "properties": {
+                "schema_version": {"type": "integer"},
+                "runs": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/BenchmarkRun"}},
+            },
+        },
+    ]
+}
 
 
 @router.post(
     "",
     status_code=202,
     response_model=BenchmarkRecord,
-    openapi_extra=body_schema(TypeAdapter(BenchmarkSpec).json_schema(), EXAMPLE),
+    openapi_extra=body_schema({"$ref": "#/components/schemas/BenchmarkSpec"}, EXAMPLE),
 )
 def submit(body: JsonBody, desk: DeskDep) -> Response:
     """Queue a benchmark. Every field but the two sizes is optional; all wrong fields are reported at once."""
@@ -60,13 +71,17 @@ def list_runs(
 @router.post(
     "/import",
     status_code=201,
-    response_model=BenchmarkRecord,
-    openapi_extra=body_schema(TypeAdapter(BenchmarkRun).json_schema(), {"schema_version": 1}),
+    response_model=ImportedRecord,
+    openapi_extra=body_schema(_RESULT_FILE, {"schema_version": 1}),
 )
-def import_run(body: JsonBody, desk: DeskDep) -> Response:
-    """Keep the result file of another machine (``python -m dyad_core.bench``, or an export) beside the own runs."""
-    record = desk.keep(KIND.name, *imported_run(body))
-    return JSONResponse(record, 201, headers={"Location": f"/api/v1/benchmarks/{record['id']}"})
+def import_runs(_checked: JsonBody, body: BodyBytes, desk: DeskDep) -> Response:
+    """Keep a result file of another machine (``python -m dyad_core.bench``, or an export) beside the own runs.
+
+    The answer is the record of its first run; ``imported`` lists the ids of all.
+    """
+    records = [desk.keep(KIND.name, request, outcome) for request, outcome in imported(body)]
+    first = records[0] | {"imported": [record["id"] for record in records]}
+    return JSONResponse(first, 201, headers={"Location": f"/api/v1/benchmarks/{first['id']}"})
 
 
 @router.get("/{run_id}", response_model=BenchmarkRecord)
@@ -111,6 +126,5 @@ def export(run_id: str, desk: DeskDep, format: Literal["json", "csv"] = "json") 
     name = f"dyad-benchmark-{job.id[:8]}.{format}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     if format == "csv":
-        return Response(run_to_csv(job.id, job.result), media_type="text/csv", headers=headers)
-    result: dict[str, Any] = job.result
-    return JSONResponse(result, headers=headers)
+        return Response(to_csv(BenchmarkRun.from_dict(job.result)), media_type="text/csv", headers=headers)
+    return JSONResponse(job.result, headers=headers)

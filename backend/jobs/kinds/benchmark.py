@@ -9,8 +9,9 @@ from typing import Any
 
 from backend.jobs.kind import OnProgress, Outcome, Request
 from dyad_core.bench import BenchmarkRun, BenchmarkSpec, preflight, run_benchmark
+from dyad_core.bench.files import parse_runs
 
-__all__ = ["KIND", "outcome_of"]
+__all__ = ["KIND", "imported"]
 
 # Fields of the environment that change from run to run on one and the same machine.
 _MOMENTARY = ("memory_available_bytes", "load_average_1min")
@@ -46,6 +47,18 @@ def outcome_of(run: BenchmarkRun) -> Outcome:
         warnings=list(run.warnings),
         environment_digest=hashlib.sha256(json.dumps(environment, sort_keys=True).encode()).hexdigest(),
     )
+
+
+def imported(file: bytes) -> list[tuple[Request, Outcome]]:
+    """What the service keeps of a result file of another machine, one entry per run in it.
+
+    Raises:
+        SpecError: for a newer schema, a missing, unknown or wrong field; each is named.
+    """
+    return [
+        (Request(spec=run.spec.to_dict(), digest=run.spec.digest(), warnings=list(run.warnings)), outcome_of(run))
+        for run in parse_runs(file)
+    ]
 
 
 KIND = BenchmarkKind()

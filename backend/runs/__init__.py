@@ -1,1 +1,0 @@
-"""Result files that enter and leave the service."""
