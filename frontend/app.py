@@ -13,7 +13,12 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
-st.set_page_config(page_title="DYAD Explorer", page_icon=":material/grid_view:", layout="wide")
+st.set_page_config(
+    page_title="DYAD Explorer",
+    page_icon=str(Path(__file__).with_name("icon.svg")),
+    layout="wide",
+    initial_sidebar_state=200,
+)
 st.navigation(
     [
         st.Page("pages/layer_lab.py", title="Layer lab", icon=":material/speed:", default=True),

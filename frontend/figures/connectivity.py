@@ -35,7 +35,7 @@ def connectivity_figure(connectivity: ConnectivityJson) -> go.Figure:
             figure.add_trace(_hub_nodes(own, height, n))
     figure.add_trace(_side_nodes(connectivity, n, INPUTS))
     figure.add_trace(_side_nodes(connectivity, n, OUTPUTS))
-    base_layout(figure, height=min(760, 150 + 34 * len(hubs)), hovermode="closest", margin={"t": 36})
+    base_layout(figure, height=min(760, 150 + 34 * len(hubs)), hovermode="closest", margin={"t": 70})
     figure.update_xaxes(
         range=[-0.28, 2.28],
         tickvals=[INPUTS, HUBS, OUTPUTS],
@@ -46,7 +46,6 @@ def connectivity_figure(connectivity: ConnectivityJson) -> go.Figure:
         fixedrange=True,
     )
     figure.update_yaxes(range=[1.06, -0.06], visible=False, fixedrange=True)
-    figure.update_layout(legend={"y": -0.02, "yanchor": "top"})
     return figure
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from frontend.figures.style import MEMORY_PARTS, NEUTRAL, base_layout, label_axis, or_gap, row_height
+from frontend.figures.style import MEMORY_PARTS, NEUTRAL, base_layout, label_axis, or_gap, rows_height
 from frontend.logic import words
 from frontend.logic.rows import Row
 
@@ -44,10 +44,10 @@ def memory_figure(rows: Sequence[Row]) -> go.Figure:
     peaks = [(row.peak_bytes or 0) / MIB for row in measured]
     figure.add_trace(
         go.Scatter(
-            x=or_gap(peaks),
+            x=or_gap([max(peaks, default=0.0)] * len(measured)),
             y=or_gap([row.label for row in measured]),
             mode="text",
-            text=[" " + words.data_size(row.peak_bytes) + _relative(row, measured) for row in measured],
+            text=["  " + words.data_size(row.peak_bytes) + _relative(row, measured) for row in measured],
             textposition="middle right",
             cliponaxis=False,
             showlegend=False,
@@ -57,8 +57,7 @@ def memory_figure(rows: Sequence[Row]) -> go.Figure:
     dense = next((row for row in measured if row.is_dense), None)
     if dense is not None and dense.peak_bytes is not None:
         figure.add_vline(x=dense.peak_bytes / MIB, line={"color": NEUTRAL, "width": 2, "dash": "dot"})
-    base_layout(figure, height=130 + row_height(len(rows)) * max(1, len(rows)), barmode="stack", bargap=0.4)
-    figure.update_layout(legend={"y": 1.0, "yanchor": "bottom", "yref": "container"}, margin={"t": 76})
+    base_layout(figure, height=rows_height(len(rows)), margin={"t": 70}, barmode="stack", bargap=0.4)
     figure.update_xaxes(
         range=[0, 1.45 * max(peaks, default=1.0)], title="peak memory (MiB, lower is better)", showgrid=True
     )

@@ -170,14 +170,7 @@ def _outline(figure: go.Figure, grid: PatternGrid, window: tuple[int, int, int, 
 
 def _feature_axis(update: Any, edges: npt.NDArray[np.int64], block: int, n_blocks: int, title: str) -> None:
     """Name real feature indices: block borders where there are few, round steps elsewhere."""
-    borders = _inner_borders(edges, block)
-    if len(borders) and len(borders) <= 8:
-        features = np.unique(np.concatenate([edges[:1], borders, edges[-1:]]))
-    else:
-        step = max(1, -(-len(borders) // 8)) * block if len(borders) else max(1, round((edges[-1] - edges[0]) / 6))
-        features = np.unique(np.concatenate([np.arange(edges[0], edges[-1], step), edges[-1:]]))
-        if len(features) > 2 and features[-1] - features[-2] < step / 2:
-            features = np.delete(features, -2)
+    features = _ticks(edges, block)
     update(
         type="category",
         tickmode="array",
@@ -189,6 +182,20 @@ def _feature_axis(update: Any, edges: npt.NDArray[np.int64], block: int, n_block
         showgrid=False,
         zeroline=False,
     )
+
+
+def _ticks(edges: npt.NDArray[np.int64], block: int) -> npt.NDArray[np.int64]:
+    """Feature indices to name: block borders where there are few, even steps elsewhere, none too near another."""
+    first, last = int(edges[0]), int(edges[-1])
+    borders = _inner_borders(edges, block)
+    if 0 < len(borders) <= 8:
+        inner = borders
+    else:
+        step = -(-len(borders) // 8) * block if len(borders) else max(1, round((last - first) / 6))
+        inner = np.arange(first // step * step + step, last, step, dtype=np.int64)
+    near = (last - first) / 14
+    ends = [end for end in (first, last) if not len(inner) or np.abs(inner - end).min() > near]
+    return np.unique(np.concatenate([inner, np.array(ends, dtype=np.int64)]))
 
 
 def pattern_alt(grid: PatternGrid, totals: dict[str, float]) -> str:

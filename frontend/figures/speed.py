@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from frontend.figures.style import NEUTRAL, VARIANTS, base_layout, faint, label_axis, or_gap, row_height
+from frontend.figures.style import NEUTRAL, VARIANTS, base_layout, faint, label_axis, or_gap, rows_height
 from frontend.logic import words
 from frontend.logic.rows import OUTCOMES, Row
 
@@ -63,8 +63,7 @@ def speedup_figure(rows: Sequence[Row]) -> go.Figure:
     figure.add_annotation(x=0, y=1, yref="paper", yanchor="bottom", text="dense = 1.0x", showarrow=False)
     low, high = _speed_range(candidates)
     ticks = _speed_ticks(low, high)
-    base_layout(figure, height=130 + row_height(len(candidates)) * max(1, len(candidates)))
-    figure.update_layout(legend={"y": 1.0, "yanchor": "bottom", "yref": "container"}, margin={"t": 76})
+    base_layout(figure, height=rows_height(len(rows)), margin={"t": 70})
     figure.update_xaxes(
         type="log",
         range=[math.log10(low), math.log10(high)],
@@ -92,7 +91,7 @@ def _limits(rows: Sequence[Row]) -> go.Scatter:
     return go.Scatter(
         x=[row.limit for row in rows],
         y=[row.label for row in rows],
-        name="limit (ideal speed-up: n/2, for BD n)",
+        name="limit n/2 (BD: n)",
         mode="markers+text",
         marker={"symbol": "line-ns", "size": 24, "line": {"color": NEUTRAL, "width": 3}, "color": NEUTRAL},
         text=[f"limit {row.limit:g}x" for row in rows],
@@ -178,8 +177,7 @@ def time_figure(rows: Sequence[Row]) -> go.Figure:
             )
         )
     highest = max([row.q3_ms or row.median_ms or 0.0 for row in measured], default=1.0)
-    base_layout(figure, height=130 + row_height(len(rows)) * max(1, len(rows)))
-    figure.update_layout(legend={"y": 1.0, "yanchor": "bottom", "yref": "container"}, margin={"t": 76})
+    base_layout(figure, height=rows_height(len(rows)), margin={"t": 70})
     figure.update_xaxes(
         range=[0, 1.25 * highest], title="time per call (ms, lower is faster), bars are quartiles", showgrid=True
     )

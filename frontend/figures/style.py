@@ -24,7 +24,7 @@ __all__ = [
     "faint",
     "label_axis",
     "or_gap",
-    "row_height",
+    "rows_height",
 ]
 
 NEUTRAL = "#808080"
@@ -42,10 +42,10 @@ class Mark:
 
 
 VARIANTS: dict[str, Mark] = {
-    "it": Mark("IT input transpose", "#0072B2", "circle"),
-    "ot": Mark("OT output transpose", "#D55E00", "diamond"),
-    "dt": Mark("DT double transpose", "#009E73", "square"),
-    "bd": Mark("BD BLOCKDIAG alone (ablation)", "#CC79A7", "triangle-up"),
+    "it": Mark("IT", "#0072B2", "circle"),
+    "ot": Mark("OT", "#D55E00", "diamond"),
+    "dt": Mark("DT", "#009E73", "square"),
+    "bd": Mark("BD (ablation)", "#CC79A7", "triangle-up"),
     "dense": Mark("dense", NEUTRAL, "x"),
 }
 
@@ -68,9 +68,9 @@ def faint(color: str, alpha: float) -> str:
     return f"rgba({red},{green},{blue},{alpha:g})"
 
 
-def row_height(rows: int) -> int:
-    """Return pixels per row of a horizontal chart, so that many rows stay on one screen."""
-    return 46 if rows <= 8 else 32 if rows <= 20 else 20
+def rows_height(rows: int) -> int:
+    """Return the height in pixels of a chart with ``rows`` horizontal rows, so that many rows stay on one screen."""
+    return 160 + max(3, rows) * (44 if rows <= 8 else 32 if rows <= 20 else 20)
 
 
 def base_layout(figure: go.Figure, *, height: int, **layout: Any) -> go.Figure:
@@ -80,8 +80,17 @@ def base_layout(figure: go.Figure, *, height: int, **layout: Any) -> go.Figure:
         margin={"l": 8, "r": 12, "t": 8, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "xanchor": "left", "x": 0, "title": None},
+        legend={
+            "orientation": "h",
+            "yref": "container",
+            "yanchor": "top",
+            "y": 1,
+            "xanchor": "left",
+            "x": 0,
+            "title": None,
+        },
         hoverlabel={"align": "left"},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": NEUTRAL, "activecolor": "#0072B2"},
         # Zoom and hidden series survive new data.
         uirevision="keep",
     )

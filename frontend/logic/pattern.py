@@ -94,9 +94,9 @@ def _side_labels(noun: str, edges: Sequence[int] | npt.NDArray[np.int64], side: 
     for start, stop in zip(edges[:-1], edges[1:], strict=True):
         first, last = int(start), int(stop) - 1
         place = _span(first, last)
-        text = f"{noun}{'s' if last > first else ''} {place}: BLOCKDIAG {_blocks(first, last, side.block)}"
+        text = f"{noun}{'s' if last > first else ''} {place}<br>  BLOCKDIAG {_blocks(first, last, side.block)}"
         if trans:
-            text += f", BLOCKTRANS {_groups(first, last, side)}"
+            text += f"<br>  BLOCKTRANS {_groups(first, last, side)}"
         labels.append(text)
     return labels
 
@@ -108,7 +108,7 @@ def _span(first: int, last: int) -> str:
 def _blocks(first: int, last: int, block: int) -> str:
     low, high = first // block, last // block
     if low == high:
-        return f"block {low} position {_span(first - low * block, last - low * block)}"
+        return f"block {low}, position {_span(first - low * block, last - low * block)}"
     return f"blocks {_span(low, high)}"
 
 
@@ -122,7 +122,7 @@ def _groups(first: int, last: int, side: Side) -> str:
         groups, positions = np.unique(side.group(index)), side.position(index)
     named = _runs(groups.tolist())
     noun = "block" if len(groups) == 1 else "blocks"
-    return f"{noun} {named} position {_span(int(positions.min()), int(positions.max()))}"
+    return f"{noun} {named}, position {_span(int(positions.min()), int(positions.max()))}"
 
 
 def _runs(numbers: Sequence[int]) -> str:

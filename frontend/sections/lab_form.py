@@ -16,12 +16,7 @@ __all__ = ["DTYPES", "lab_form", "refill"]
 
 PAGE = "lab"
 BLOCKS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
-VARIANTS = {
-    "it": "IT input transpose",
-    "ot": "OT output transpose",
-    "dt": "DT double transpose",
-    "bd": "BD ablation",
-}
+VARIANTS = {"it": "IT", "ot": "OT", "dt": "DT", "bd": "BD (ablation)"}
 PASSES = {"forward": "forward", "train_step": "training step"}
 MODULES = {"linear": "one layer", "feed_forward": "feed-forward pair"}
 DTYPES = ["float32", "float64", "bfloat16", "float16"]
@@ -118,7 +113,7 @@ def _sizes() -> None:
 
 
 def _candidates() -> None:
-    blocks, variants, passes = st.columns([1.3, 2.2, 1.3])
+    blocks, variants, passes = st.columns([2.2, 1.6, 1.4])
     blocks.multiselect(
         "n_blocks",
         _with_chosen([str(n) for n in BLOCKS], "n_blocks"),
@@ -134,7 +129,8 @@ def _candidates() -> None:
         selection_mode="multi",
         format_func=VARIANTS.__getitem__,
         key="lab.variants",
-        help="Which side BLOCKTRANS permutes. BD has no BLOCKTRANS: an ablation, not a DYAD layer.",
+        help="Which side BLOCKTRANS permutes: IT the inputs, OT the outputs, DT both. BD has no BLOCKTRANS: an ablation, not a "
+        "DYAD layer.",
         **KEEP,
     )
     passes.pills(

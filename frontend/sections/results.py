@@ -70,6 +70,7 @@ def show_candidates(
                 default=chosen,
                 required=True,
                 format_func=lambda name: PASS_WORDS.get(name, name),
+                label_visibility="collapsed",
                 key=f"lab.view.pass{suffix}",
                 help="Which pass the charts show; the table has all.",
             )
@@ -80,6 +81,7 @@ def show_candidates(
             default="speedup",
             required=True,
             format_func=SPEED_VIEWS.__getitem__,
+            label_visibility="collapsed",
             key=f"lab.view.speed{suffix}",
             help="Speed-up: the paired ratio over the dense twin with its 95 % interval. Time: milliseconds per call.",
         )

@@ -57,7 +57,7 @@ def show_pattern(layer: Layer, whole: PatternJson) -> None:
             selection_mode="box",
         )
     with right:
-        st.markdown("**Close-up.** Every cell is exact; hover names the stored parameter.")
+        st.markdown("**Close-up** of the marked window.")
         try:
             part = structure_data.pattern(api_url(), layer, current_window(), CLOSE_UP_CELLS)
         except ApiProblemError as error:
