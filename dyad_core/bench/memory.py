@@ -12,14 +12,14 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.profiler import ProfilerActivity, profile
+from torch.autograd.profiler import profile
 
 from dyad_core.bench.candidates import Operands, reset_gradients, run_pass
 from dyad_core.bench.results import MemoryUse
 
 __all__ = ["allocated_peak", "measure_memory"]
 
-CPU_METHOD = "torch.profiler allocation events, peak of their sum (workspaces inside the BLAS library are not seen)"
+CPU_METHOD = "profiler allocation events, peak of their sum (workspaces inside the BLAS library are not seen)"
 CUDA_METHOD = "torch.cuda.max_memory_allocated minus memory_allocated before the call"
 
 
@@ -52,7 +52,8 @@ def allocated_peak(call: Callable[[], object], device: torch.device) -> int:
         call()
         torch.cuda.synchronize(device)
         return int(torch.cuda.max_memory_allocated(device)) - before
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+    # The autograd profiler under torch.profiler: the latter imports the compiler first, which takes seconds.
+    with profile(profile_memory=True) as profiler:
         result = call()
     del result
     return peak_of(allocation_events(profiler))
@@ -60,11 +61,11 @@ def allocated_peak(call: Callable[[], object], device: torch.device) -> int:
 
 def allocation_events(profiler: profile) -> list[int]:
     """Bytes of every allocation (positive) and release (negative) on the CPU, in time order."""
-    recorded = profiler.profiler
-    if recorded is None or recorded.kineto_results is None:
+    recorded = profiler.kineto_results
+    if recorded is None:
         msg = "the profiler returned no events"
         raise RuntimeError(msg)
-    events = [event for event in recorded.kineto_results.events() if event.name() == "[memory]"]
+    events = [event for event in recorded.events() if event.name() == "[memory]"]
     on_cpu = [event for event in events if event.device_type().name == "CPU"]
     return [int(event.nbytes()) for event in sorted(on_cpu, key=lambda event: event.start_ns())]  # type: ignore[attr-defined]
 

@@ -1,0 +1,129 @@
+"""``dyad bench``: measure DYAD layers against their dense twin from the terminal.
+
+Run ``dyad bench --in 768 --out 3072 --blocks 4 8 --variants it ot dt``; ``--json`` prints the run as the service
+answers it, and nothing else, on standard output. Needs typer and rich (``pip install 'dyad-explorer[cli]'``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from dyad_core.bench import BenchmarkRun, BenchmarkSpec, run_benchmark
+from dyad_core.bench.files import save_runs
+from dyad_core.bench.progress import Progress as Report
+from dyad_core.cli.arguments import MultiValueCommand
+from dyad_core.cli.tables import pass_tables
+from dyad_core.errors import BenchmarkError, Problem, SpecError
+
+__all__ = ["app"]
+
+app = typer.Typer(add_completion=False)
+
+FLAGS = {"in_features": "--in", "out_features": "--out", "n_blocks": "--blocks", "max_seconds": "--max-seconds"}
+"""Where the flag is not just the field's name."""
+
+WRONG_INPUT, FAILED = 2, 1
+
+
+@app.command("bench", cls=MultiValueCommand)
+def bench(
+    in_features: Annotated[int, typer.Option("--in", help="Size of each input sample.")],
+    out_features: Annotated[int, typer.Option("--out", help="Size of each output sample.")],
+    blocks: Annotated[list[int], typer.Option("--blocks", help="Block counts n, one or more.")] = [4, 8],  # noqa: B006
+    variants: Annotated[list[str], typer.Option(help="it, ot, dt, bd: one or more.")] = ["it"],  # noqa: B006
+    tokens: Annotated[int, typer.Option(help="Rows of the input: batch × sequence.")] = 4096,
+    module: Annotated[str, typer.Option(help="linear or feed_forward (in → out → in).")] = "linear",
+    passes: Annotated[list[str], typer.Option(help="forward, train_step: one or more.")] = ["forward"],  # noqa: B006
+    dtype: Annotated[str, typer.Option(help="float32, float64, bfloat16 or float16; for both sides.")] = "float32",
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:<index>.")] = "cpu",
+    threads: Annotated[int | None, typer.Option(help="CPU threads; default: physical cores.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, inputs and the order of rounds.")] = 0,
+    max_seconds: Annotated[float, typer.Option(help="Budget of the timing, in seconds.")] = 60.0,
+    implementations: Annotated[list[str], typer.Option(help="Ways to compute it; auto chooses.")] = ["auto"],  # noqa: B006
+    grains: Annotated[list[int], typer.Option(help="Run lengths of the interleave; 1 is the paper.")] = [1],  # noqa: B006
+    as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON and nothing else.")] = False,
+    save: Annotated[Path | None, typer.Option(help="Also write the run to this file.")] = None,
+) -> None:
+    """Measure DYAD layers against their dense twin, side by side on this machine."""
+    values: dict[str, Any] = {
+        "in_features": in_features,
+        "out_features": out_features,
+        "module": module,
+        "tokens": tokens,
+        "n_blocks": blocks,
+        "variants": variants,
+        "grains": grains,
+        "implementations": implementations,
+        "passes": passes,
+        "dtype": dtype,
+        "device": device,
+        "threads": threads,
+        "seed": seed,
+        "max_seconds": max_seconds,
+    }
+    try:
+        check_folder(save)
+        run = measure_with_bar(BenchmarkSpec.from_dict(values))
+        if save is not None:
+            save_runs(save, [run])
+    except SpecError as error:
+        stop("\n".join(sentence(problem) for problem in error.problems), WRONG_INPUT)
+    except BenchmarkError as error:
+        stop(str(error).splitlines()[0], FAILED)
+    if as_json:
+        typer.echo(json.dumps(run.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        show(run)
+
+
+def measure_with_bar(spec: BenchmarkSpec) -> BenchmarkRun:
+    """Measure, with a progress bar on standard error that is gone afterwards."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+
+        def report(progress: Report) -> None:
+            ranked = sorted((c for c in progress.candidates if c.speedup), key=lambda c: -(c.speedup or 0))
+            best = next((c for c in ranked if c.n_blocks is not None), None)
+            figure = f" · so far {best.label} {best.speedup:.2f}x" if best else ""
+            bar.update(task, completed=progress.fraction, description=progress.message + figure)
+
+        return run_benchmark(spec, on_progress=report)
+
+
+def show(run: BenchmarkRun) -> None:
+    """Print one table per pass, the reading, and the warnings."""
+    console = Console()
+    for table in pass_tables(run):
+        console.print(table)
+    console.print(run.reading, highlight=False, markup=False)
+    for warning in run.warnings:
+        console.print(f"Note: {warning}.", highlight=False, markup=False, style="yellow")
+
+
+def check_folder(save: Path | None) -> None:
+    """Refuse a file that cannot be written before measuring for a minute, not after."""
+    if save is not None and (save.is_dir() or not save.absolute().parent.is_dir()):
+        raise SpecError([Problem("save", "must name a file in a folder that exists", str(save))])
+
+
+def sentence(problem: Problem) -> str:
+    """One problem with the flag's name in place of the field's."""
+    flag = FLAGS.get(problem.field, f"--{problem.field.replace('_', '-')}")
+    received = "" if problem.received is None else f"; received {problem.received!r}"
+    ending = f" ({problem.suggestion})" if problem.suggestion else ""
+    text = re.sub(r"\bn_blocks\b", "--blocks", f"{problem.rule}{received}{ending}")
+    return f"{flag}: {text}."
+
+
+def stop(text: str, code: int) -> NoReturn:
+    """Say why on standard error and leave."""
+    typer.echo(text, err=True)
+    raise typer.Exit(code)

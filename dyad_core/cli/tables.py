@@ -1,0 +1,48 @@
+"""A run as tables for the terminal: one per pass, the dense twin first. Needs rich."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from dyad_core.bench.reading import PASS_NAMES, name_of
+from dyad_core.bench.results import BenchmarkRun, Candidate
+
+__all__ = ["pass_tables"]
+
+COLUMNS = ("median ms", "x of dense", "95 % interval", "of limit", "peak MiB", "parameters")
+
+DETAIL_COLUMN = COLUMNS[1]
+"""Where a candidate without a speed says why; it may wrap."""
+
+
+def pass_tables(run: BenchmarkRun) -> Iterator[Table]:
+    """Yield one table per pass."""
+    spec = run.spec
+    for pass_ in spec.passes:
+        sizes = f"{spec.in_features} → {spec.out_features}, {spec.tokens} tokens, {spec.dtype}, {spec.device}"
+        table = Table(
+            title=f"{PASS_NAMES[pass_]}, {sizes}", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        )
+        table.add_column("candidate", no_wrap=True)
+        for column in COLUMNS:
+            table.add_column(column, justify="right", no_wrap=column != DETAIL_COLUMN)
+        for candidate in run.candidates:
+            if candidate.pass_ == pass_:
+                table.add_row(name_of(candidate, run), *cells(candidate))
+        yield table
+
+
+def cells(candidate: Candidate) -> list[str]:
+    """The row of one candidate; without a speed, the outcome and the reason stand in its place."""
+    peak = "" if candidate.memory is None else f"{candidate.memory.peak_bytes / 2**20:.1f}"
+    parameters = f"{candidate.parameters:,}"
+    if candidate.median_ms is None:
+        return [candidate.outcome.replace("_", " "), candidate.detail, "", "", peak, parameters]
+    median = f"{candidate.median_ms:.3g}"
+    if candidate.speedup is None or candidate.share_of_limit is None or candidate.n_blocks is None:
+        return [median, "", "", "", peak, parameters]
+    interval = f"{candidate.speedup_low:.2f}–{candidate.speedup_high:.2f}"
+    return [median, f"{candidate.speedup:.2f}", interval, f"{candidate.share_of_limit:.0%}", peak, parameters]
