@@ -21,8 +21,9 @@ def encoding_name(dtype: np.dtype[np.unsignedinteger]) -> str:
 
 def encode_counts(counts: npt.NDArray[np.unsignedinteger]) -> str:
     """Write an array of unsigned integers as text."""
+    # Level 3 takes a third of the time of the default level; counts repeat so much that either is a few kilobytes.
     raw = np.ascontiguousarray(counts, dtype=counts.dtype.newbyteorder("<")).tobytes()
-    return base64.b64encode(zlib.compress(raw, level=6)).decode("ascii")
+    return base64.b64encode(zlib.compress(raw, level=3)).decode("ascii")
 
 
 def decode_counts(text: str, rows: int, columns: int, dtype: str = "uint32") -> npt.NDArray[np.unsignedinteger]:
