@@ -24,7 +24,7 @@ ENTRY_POINT_GROUP = "dyad.commands"
 
 BUILT_IN = {
     "bench": "dyad_core.cli.bench:app",
-    "structure": "dyad_core.structure.command:structure",
+    "structure": "dyad_core.cli.structure:structure",
 }
 
 

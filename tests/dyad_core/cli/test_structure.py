@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from dyad_core import DyadGeometry
 from dyad_core.structure import connectivity, reachability, stack, totals
-from dyad_core.structure.command import structure
+from dyad_core.cli.structure import structure
 
 
 def call(*arguments: str) -> Result:
