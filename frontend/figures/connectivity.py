@@ -28,7 +28,8 @@ def connectivity_figure(connectivity: ConnectivityJson) -> go.Figure:
     for component in ("blockdiag", "blocktrans"):
         own = [(slot, hub) for slot, hub in enumerate(_ordered(hubs)) if hub["component"] == component]
         if own:
-            figure.add_trace(_edges(own, connectivity, height, n))
+            figure.add_trace(_edges(own, connectivity["input_hub_shared"], INPUTS, height, n))
+            figure.add_trace(_edges(own, connectivity["output_hub_shared"], OUTPUTS, height, n))
     for component in ("blockdiag", "blocktrans"):
         own = [(slot, hub) for slot, hub in enumerate(_ordered(hubs)) if hub["component"] == component]
         if own:
@@ -59,20 +60,19 @@ def _level(slot: int, total: int) -> float:
 
 
 def _edges(
-    own: list[tuple[int, HubJson]], connectivity: ConnectivityJson, height: dict[int, float], n: int
+    own: list[tuple[int, HubJson]], shared: list[list[int]] | None, side: float, height: dict[int, float], n: int
 ) -> go.Scatter:
     x: list[float | None] = []
     y: list[float | None] = []
     for slot, hub in own:
         for block in range(n):
-            if _shared(connectivity["input_hub_shared"], hub, block):
-                x += [INPUTS, HUBS, None]
+            if _shared(shared, hub, block):
+                x += [side, HUBS, None]
                 y += [_level(block, n), height[slot], None]
-            if _shared(connectivity["output_hub_shared"], hub, block):
-                x += [HUBS, OUTPUTS, None]
-                y += [height[slot], _level(block, n), None]
     mark = COMPONENTS[own[0][1]["component"]]
-    line = {"color": faint(mark.color, 0.75 if n <= 8 else 0.35 if n <= 16 else 0.12), "width": 2 if n <= 8 else 1}
+    # n lines are told apart one by one, n² lines only as a texture.
+    lines = len(x) // 3
+    line = {"color": faint(mark.color, min(0.8, max(0.1, 24 / lines))), "width": 2 if lines <= 64 else 1}
     return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
 
 

@@ -38,7 +38,8 @@ def speedup_figure(rows: Sequence[Row]) -> go.Figure:
                 mode="markers+text",
                 marker={"color": mark.color, "symbol": mark.symbol, "size": 12},
                 text=[words.factor(row.speedup) for row in measured],
-                textposition="top center",
+                # Away from the 1.0x line, which would run through the figure.
+                textposition=["top right" if (row.speedup or 0) >= 1 else "top left" for row in measured],
                 cliponaxis=False,
                 error_x={
                     "type": "data",
@@ -95,7 +96,7 @@ def _limits(rows: Sequence[Row]) -> go.Scatter:
         mode="markers+text",
         marker={"symbol": "line-ns", "size": 24, "line": {"color": NEUTRAL, "width": 3}, "color": NEUTRAL},
         text=[f"limit {row.limit:g}x" for row in rows],
-        textposition="middle right",
+        textposition="bottom right",
         textfont={"size": 11},
         cliponaxis=False,
         hovertemplate="%{y}: limit %{x:.3g}x, the ratio of multiply-adds<extra></extra>",

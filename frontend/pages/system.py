@@ -14,7 +14,7 @@ def page() -> None:
     st.markdown("What can this machine measure, with which versions, and is it busy?")
     machine = system()
     st.subheader("Devices", anchor=False)
-    st.dataframe(pd.DataFrame(device_records(machine)), hide_index=True, alt="Devices of the service")
+    st.table(pd.DataFrame(device_records(machine)).set_index("device"))
     if not any(device.get("kind") == "cuda" for device in machine["devices"]):
         st.info(
             "**No CUDA device here.** Figures on this page and in the Layer lab are of the CPU. To see a GPU, run "
@@ -31,12 +31,10 @@ def page() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Versions", anchor=False)
-        st.dataframe(pd.DataFrame(version_records(machine)), hide_index=True, alt="Versions of the software")
+        st.table(pd.DataFrame(version_records(machine)).set_index("software"))
     with right:
         st.subheader("Implementations", anchor=False)
-        st.dataframe(
-            pd.DataFrame(machine.get("implementations") or []), hide_index=True, alt="Implementations of the layer"
-        )
+        st.table(pd.DataFrame(machine.get("implementations") or [], columns=["name", "summary"]).set_index("name"))
     st.caption(
         f"Service at {client().address}, up since {words.moment(machine.get('server_started_at'))}, "
         f"runs kept in {machine.get('database', 'a database')}."

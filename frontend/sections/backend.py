@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import streamlit as st
@@ -12,7 +12,7 @@ from frontend.logic.words import problem_sentence
 from frontend.schemas import SystemJson
 from frontend.settings import api_url
 
-__all__ = ["client", "client_at", "guarded", "show_problem", "show_unreachable", "system"]
+__all__ = ["client", "client_at", "guarded", "show_problem", "show_unreachable", "show_warnings", "system"]
 
 RETRY_SECONDS = 2.0
 
@@ -79,3 +79,10 @@ def show_problem(error: ApiProblemError, *, heading: str = "") -> None:
     ]
     text = "\n".join(f"- {line}" for line in lines) if lines else error.detail or error.title
     st.error(f"{heading}\n\n{text}" if heading else text, icon=":material/error:")
+
+
+def show_warnings(warnings: Iterable[str]) -> None:
+    """Say every warning once, all in one box."""
+    lines = list(dict.fromkeys(warnings))
+    if lines:
+        st.warning("\n".join(f"- {line}" for line in lines) if len(lines) > 1 else lines[0], icon=":material/warning:")

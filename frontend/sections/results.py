@@ -15,6 +15,7 @@ from frontend.logic import rows as run_rows
 from frontend.logic import words
 from frontend.logic.rows import Row
 from frontend.schemas import CandidateJson, RunRecord, RunResult
+from frontend.sections.backend import show_warnings
 from frontend.sections.chart import chart
 
 __all__ = ["show_candidates", "show_result"]
@@ -26,8 +27,7 @@ SPEED_VIEWS = {"speedup": "speed-up", "time": "time per call"}
 def show_result(api: ApiClient, record: RunRecord, result: RunResult) -> None:
     """Draw a finished run."""
     st.markdown(f"##### {result.get('reading') or 'No reading was made for this run.'}")
-    for warning in dict.fromkeys([*(record.get("warnings") or []), *(result.get("warnings") or [])]):
-        st.warning(warning, icon=":material/warning:")
+    show_warnings([*(record.get("warnings") or []), *(result.get("warnings") or [])])
     line = run_rows.environment_line(result["environment"])
     note = f"Measured on {line} · {words.moment(result['created_at'])} · took {words.duration(result['duration_s'])}"
     show_candidates(record["spec"], result["candidates"], note=note)

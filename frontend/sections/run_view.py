@@ -8,7 +8,7 @@ from frontend.client import ApiClient, ApiProblemError, BackendUnreachableError
 from frontend.logic import rows as run_rows
 from frontend.logic import words
 from frontend.schemas import TERMINAL, RunRecord
-from frontend.sections.backend import show_problem, show_unreachable
+from frontend.sections.backend import show_problem, show_unreachable, show_warnings
 from frontend.sections.results import show_candidates, show_result
 
 __all__ = ["run_view"]
@@ -84,8 +84,7 @@ def _show_progress(api: ApiClient, record: RunRecord) -> None:
                 st.progress(min(1.0, max(0.0, progress.get("fraction") or 0.0)), text=_progress_words(record))
         if st.button("Cancel", icon=":material/stop:", key="lab.cancel"):
             _cancel(api, record["id"])
-    for warning in record.get("warnings") or []:
-        st.warning(warning, icon=":material/warning:")
+    show_warnings(record.get("warnings") or [])
     candidates = progress.get("candidates") or []
     if candidates:
         st.markdown("**Preliminary figures**, from the rounds so far:")

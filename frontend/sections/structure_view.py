@@ -16,7 +16,7 @@ from frontend.logic.geometry import VARIANT_WORDS, Layer, overview_cells
 from frontend.logic.pattern import decode, feature_window, totals_words
 from frontend.schemas import PatternJson, ReachabilityJson
 from frontend.sections import state, structure_data
-from frontend.sections.backend import show_problem
+from frontend.sections.backend import show_problem, show_warnings
 from frontend.sections.chart import chart
 from frontend.sections.structure_controls import WINDOW, current_window, reset_window, window_controls
 from frontend.settings import api_url
@@ -125,7 +125,7 @@ def show_reach(layer: Layer) -> None:
     else:
         st.markdown(
             f"Layers alternate {layer.in_features} → {layer.out_features} and {layer.out_features} → {layer.in_features}, as in a "
-            "feed-forward pair: odd depths end on the wide side or the narrow side that the layer itself ends on."
+            f"feed-forward pair: odd depths end at {layer.out_features} outputs, even depths back at {layer.in_features}."
         )
     chains: dict[str, ReachabilityJson] = {}
     refusal: ApiProblemError | None = None
@@ -142,8 +142,7 @@ def show_reach(layer: Layer) -> None:
         return
     chosen = chains[layer.variant]
     st.markdown(_reach_sentence(layer, chosen))
-    for warning in dict.fromkeys(chosen.get("warnings") or []):
-        st.warning(warning, icon=":material/warning:")
+    show_warnings(chosen.get("warnings") or [])
     note = "Counted exactly from the structure, weights being anything but zero."
     chart(
         reachability_figure(chains, layer.variant),
