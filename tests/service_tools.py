@@ -1,19 +1,26 @@
 """What the tests of the service share: small requests, a kind of job that starts a real process, and waiting."""
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
 from backend.jobs.kind import OnProgress, Outcome, Request
+from backend.ports import free_port
 from backend.store.store import NewJob
 from dyad_core.errors import BenchmarkCancelled, BenchmarkFailed
+
+ROOT = Path(__file__).resolve().parent.parent
 
 SMALL = {
     "in_features": 64,
@@ -26,8 +33,17 @@ SMALL = {
 }
 """A benchmark that the real engine finishes in about two seconds, most of it the start of its process."""
 
-LONG = SMALL | {"in_features": 512, "out_features": 512, "tokens": 256, "max_seconds": 600.0}
-"""A benchmark that goes on until somebody ends it."""
+LONG = SMALL | {
+    "in_features": 2048,
+    "out_features": 2048,
+    "tokens": 2048,
+    "n_blocks": [4, 8],
+    "variants": ["it", "ot", "dt"],
+    "dtype": "float64",
+    "passes": ["train_step"],
+    "max_seconds": 600.0,
+}
+"""A benchmark of minutes, which somebody has to end."""
 
 
 class ProcessKind:
@@ -42,8 +58,8 @@ class ProcessKind:
         with subprocess.Popen(
             [sys.executable, "-c", spec["code"]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
-            on_progress({"stage": "running", "pid": process.pid, "candidates": []})
             while process.poll() is None:
+                on_progress({"stage": "running", "pid": process.pid, "candidates": []})
                 if cancel.wait(0.02):
                     process.kill()
                     raise BenchmarkCancelled("it was asked to stop")
@@ -88,3 +104,40 @@ def ended(client: Any, run_id: str) -> dict[str, Any]:
 
     found: dict[str, Any] = wait_until(over, f"the end of run {run_id}")
     return found
+
+
+def workers_of(pid: int) -> list[int]:
+    """Ids of the measuring processes that a server started."""
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it ended in between
+            if "dyad_core.bench.worker" in child.cmdline():
+                found.append(child.pid)
+    return found
+
+
+@contextlib.contextmanager
+def serving(home: Path, **environment: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+    """Run ``python -m backend`` on a free port; what is still alive at the end is killed."""
+    port = free_port("127.0.0.1")
+    settings = {"DYAD_HOME": str(home), "DYAD_PORT": str(port)} | environment
+    with (home.parent / f"{home.name}.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "backend"], env=os.environ | settings, stdout=log, stderr=log, cwd=ROOT
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30.0) as client:
+            wait_until(lambda: process.poll() is not None or answers(client, "/healthz"), "the start of the server")
+            yield client, process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(30)
+
+
+def answers(client: httpx.Client, path: str) -> bool:
+    """Whether a server answers there."""
+    try:
+        return client.get(path).is_success
+    except httpx.TransportError:
+        return False

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from service_tools import new_job
 
 from backend.jobs.states import TERMINAL, IllegalChange, State, check, sources
 from backend.settings import Settings
 from backend.store.database import open_database
 from backend.store.store import Store
-from service_tools import new_job
 
 LEGAL = {
     ("queued", "running"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from service_tools import new_job
 from sqlalchemy import text
 
 from backend.jobs.states import State
@@ -18,7 +19,6 @@ from backend.settings import Settings
 from backend.store.database import DatabaseUnusable, open_database
 from backend.store.models import Base
 from backend.store.store import Filter, Store
-from service_tools import new_job
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:

@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from service_tools import new_job
 
 from backend.jobs.states import IllegalChange, State
 from backend.store.store import Filter, NewJob, Store, UnknownJob
-from service_tools import new_job
 
 
 def benchmark_job(**spec: object) -> NewJob:

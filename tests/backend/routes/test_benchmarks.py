@@ -1,0 +1,201 @@
+"""Runs through the real application, measured by the real engine in its real process."""
+
+import csv
+import io
+import json
+import os
+from typing import Any
+
+import psutil
+import pytest
+from fastapi.testclient import TestClient
+from service_tools import LONG, SMALL, alive, ended, new_job, wait_until, workers_of
+
+from backend.app import create_app
+from backend.settings import Settings
+
+RUNS = "/api/v1/benchmarks"
+RECORD = {
+    "id", "kind", "status", "spec", "progress", "queue_position", "warnings", "error", "origin",
+    "created_at", "started_at", "finished_at", "headline",
+}  # fmt: skip
+CANDIDATE = {
+    "variant", "n_blocks", "grain", "implementation", "pass", "outcome", "samples_ms", "median_ms",
+    "speedup", "speedup_low", "speedup_high", "share_of_limit", "parameters", "flops", "memory",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(shared_client: TestClient) -> dict[str, Any]:
+    """The record of one run that the engine measured."""
+    answer = shared_client.post(RUNS, json=SMALL | {"passes": ["forward", "train_step"]})
+    assert answer.status_code == 202, answer.text
+    record = ended(shared_client, answer.json()["id"])
+    assert record["status"] == "succeeded", record["error"]
+    return record
+
+
+def test_a_submitted_run_is_accepted_with_its_address_and_every_default(client: TestClient) -> None:
+    answer = client.post(RUNS, json={"in_features": 64, "out_features": 64, "tokens": 8})
+    record = answer.json()
+
+    assert answer.status_code == 202
+    assert answer.headers["location"] == f"{RUNS}/{record['id']}"
+    assert set(record) == RECORD | {"result"}
+    assert (record["kind"], record["status"], record["origin"]) == ("benchmark", "queued", "local")
+    assert record["queue_position"] == 1
+    assert record["spec"] == {
+        "in_features": 64, "out_features": 64, "module": "linear", "tokens": 8, "n_blocks": [4, 8],
+        "variants": ["it"], "grains": [1], "implementations": ["auto"], "passes": ["forward"],
+        "dtype": "float32", "device": "cpu", "threads": None, "seed": 0, "max_seconds": 60.0,
+    }  # fmt: skip
+    assert record["result"] is record["error"] is record["progress"] is record["finished_at"] is None
+    assert record["created_at"].endswith("+00:00")
+
+
+def test_a_finished_run_has_the_shape_that_was_promised(shared_client: TestClient, finished: dict[str, Any]) -> None:
+    assert set(finished) == RECORD | {"result"}
+    result = finished["result"]
+    assert {"spec", "environment", "candidates", "created_at", "duration_s", "reading", "warnings"} <= set(result)
+    assert result["schema_version"] == 1
+    assert {"device", "dtype", "threads", "torch_version", "cpu_name"} <= set(result["environment"])
+    assert [(c["variant"], c["n_blocks"], c["pass"]) for c in result["candidates"]] == [
+        ("dense", None, "forward"), ("it", 4, "forward"), ("dense", None, "train_step"), ("it", 4, "train_step"),
+    ]  # fmt: skip
+    for candidate in result["candidates"]:
+        assert set(candidate) >= CANDIDATE
+        assert candidate["outcome"] == "measured"
+        assert len(candidate["samples_ms"]) >= 3
+        assert all(name.endswith("_bytes") or name == "method" for name in candidate["memory"])
+    measured = result["candidates"][1]
+    assert 0 < measured["speedup_low"] <= measured["speedup"] <= measured["speedup_high"]
+    assert measured["share_of_limit"] == pytest.approx(measured["speedup"] / 2)
+    assert finished["headline"] == result["reading"] != ""
+    assert finished["created_at"] <= finished["started_at"] <= finished["finished_at"]
+    assert finished["progress"]["stage"] == "finished"
+    assert finished["progress"]["candidates"] == []
+    assert shared_client.get(f"{RUNS}/{finished['id']}").json() == finished
+    assert shared_client.get(f"/api/v1/jobs/{finished['id']}").json() == finished
+
+
+def test_a_list_has_no_results_but_their_headlines(shared_client: TestClient, finished: dict[str, Any]) -> None:
+    page = shared_client.get(RUNS, params={"status": "succeeded", "variant": "it", "device": "cpu"}).json()
+
+    assert set(page) == {"items", "total", "limit", "offset"}
+    item = next(item for item in page["items"] if item["id"] == finished["id"])
+    assert set(item) == RECORD
+    assert item["headline"] == finished["headline"]
+    assert "candidates" not in item["progress"]
+    assert shared_client.get(RUNS, params={"variant": "dt"}).json()["total"] == 0
+    assert shared_client.get(RUNS, params={"limit": 1, "offset": 10**6}).json()["items"] == []
+
+
+def test_an_exported_file_comes_back_as_an_imported_run(shared_client: TestClient, finished: dict[str, Any]) -> None:
+    exported = shared_client.get(f"{RUNS}/{finished['id']}/export")
+    assert exported.headers["content-disposition"].startswith("attachment; filename=")
+    assert exported.json() == finished["result"]
+
+    answer = shared_client.post(f"{RUNS}/import", content=exported.content)
+    record = answer.json()
+    assert answer.status_code == 201
+    assert set(record) == RECORD | {"result", "imported"}
+    assert record["imported"] == [record["id"]] != [finished["id"]]
+    assert (record["origin"], record["status"], record["result"]) == ("imported", "succeeded", finished["result"])
+    assert shared_client.get(answer.headers["location"]).json()["result"] == finished["result"]
+    assert shared_client.get(RUNS, params={"origin": "imported"}).json()["total"] >= 1
+
+
+def test_a_file_of_several_runs_is_imported_whole(shared_client: TestClient, finished: dict[str, Any]) -> None:
+    file = {"schema_version": 1, "runs": [finished["result"]] * 3}
+    answer = shared_client.post(f"{RUNS}/import", json=file)
+
+    assert answer.status_code == 201
+    assert len(set(answer.json()["imported"])) == 3
+
+
+def test_the_table_has_a_row_for_each_candidate_and_pass(shared_client: TestClient, finished: dict[str, Any]) -> None:
+    answer = shared_client.get(f"{RUNS}/{finished['id']}/export", params={"format": "csv"})
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert [(row["variant"], row["pass"]) for row in rows] == [
+        (candidate["variant"], candidate["pass"]) for candidate in finished["result"]["candidates"]
+    ]
+    assert float(rows[1]["median_ms"]) == finished["result"]["candidates"][1]["median_ms"]
+
+
+def test_cancelling_kills_the_process_and_the_next_run_is_measured(client: TestClient) -> None:
+    long, queued, small = (client.post(RUNS, json=body).json()["id"] for body in (LONG, LONG, SMALL))
+    (worker,) = wait_until(lambda: workers_of(os.getpid()), "the start of the measurement")
+    wait_until(lambda: (client.get(f"{RUNS}/{long}").json()["progress"] or {}).get("stage") == "checking", "checking")
+    assert client.get(f"{RUNS}/{small}").json()["queue_position"] == 2
+
+    assert client.delete(f"{RUNS}/{long}").status_code == 409
+    assert client.post(f"{RUNS}/{queued}/cancel").json()["status"] == "cancelled"
+    answer = client.post(f"{RUNS}/{long}/cancel")
+    assert (answer.status_code, set(answer.json())) == (202, RECORD | {"result"})
+    assert ended(client, long)["status"] == "cancelled"
+    assert not alive(worker)
+    assert ended(client, small)["status"] == "succeeded"
+
+    again = client.post(f"{RUNS}/{long}/cancel")
+    assert again.status_code == 409
+    assert again.json()["detail"].startswith("A cancelled job cannot become cancelled")
+    assert client.get(f"{RUNS}/{long}/export").status_code == 409
+    assert client.delete(f"{RUNS}/{long}").status_code == 204
+    assert client.get(f"{RUNS}/{long}").status_code == 404
+
+
+def test_killing_the_worker_fails_the_run_with_the_cause_and_the_queue_goes_on(client: TestClient) -> None:
+    long, small = (client.post(RUNS, json=body).json()["id"] for body in (LONG, SMALL))
+    (worker,) = wait_until(lambda: workers_of(os.getpid()), "the start of the measurement")
+    psutil.Process(worker).kill()
+
+    record = ended(client, long)
+    assert record["status"] == "failed"
+    assert "SIGKILL" in record["error"]["detail"]
+    assert "Traceback" not in json.dumps(record)
+    assert ended(client, small)["status"] == "succeeded"
+
+
+def test_a_queued_run_can_be_deleted(client: TestClient) -> None:
+    long, queued = (client.post(RUNS, json=LONG).json()["id"] for _ in range(2))
+    assert client.delete(f"{RUNS}/{queued}").status_code == 204
+    assert client.get(f"{RUNS}/{queued}").status_code == 404
+    client.post(f"{RUNS}/{long}/cancel")
+
+
+def test_a_full_queue_says_when_to_come_back(settings: Settings) -> None:
+    with TestClient(create_app(settings.model_copy(update={"queue_limit": 1}))) as client:
+        running = client.post(RUNS, json=LONG).json()["id"]
+        wait_until(lambda: client.get(f"{RUNS}/{running}").json()["status"] == "running", "the start")
+        assert client.post(RUNS, json=LONG).status_code == 202
+        answer = client.post(RUNS, json=LONG)
+
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) > 0
+    assert "1 jobs are waiting already" in answer.json()["detail"]
+
+
+def test_runs_are_there_after_a_restart_and_the_one_under_way_is_interrupted(settings: Settings) -> None:
+    with TestClient(create_app(settings)) as client:
+        done = ended(client, client.post(RUNS, json=SMALL).json()["id"])
+        running, queued = (client.post(RUNS, json=body).json()["id"] for body in (LONG, SMALL))
+        (worker,) = wait_until(lambda: workers_of(os.getpid()), "the start of the measurement")
+    assert not alive(worker)
+
+    with TestClient(create_app(settings)) as client:
+        assert client.get(f"{RUNS}/{done['id']}").json() == done
+        interrupted = client.get(f"{RUNS}/{running}").json()
+        assert interrupted["status"] == "interrupted"
+        assert "Start the run again" in interrupted["error"]["detail"]
+        assert ended(client, queued)["status"] == "succeeded"
+
+
+def test_a_job_of_another_kind_is_no_benchmark(shared_client: TestClient) -> None:
+    job = shared_client.app.state.service.store.add_finished(  # type: ignore[attr-defined]
+        new_job(), result={"value": 1}, headline=None, environment_digest=""
+    )
+    assert shared_client.get(f"{RUNS}/{job.id}").status_code == 404
+    assert shared_client.get(f"/api/v1/jobs/{job.id}").json()["kind"] == "process"
+    assert shared_client.delete(f"{RUNS}/{job.id}").status_code == 404

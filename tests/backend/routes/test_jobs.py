@@ -1,0 +1,45 @@
+"""Jobs of every kind in one list."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+from service_tools import ProcessKind, ended, new_job
+
+from backend.app import create_app
+from backend.jobs.kind import all_kinds
+from backend.settings import Settings
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[TestClient]:
+    with TestClient(create_app(settings, kinds={"process": ProcessKind(), **all_kinds()})) as client:
+        yield client
+
+
+def test_a_new_kind_of_job_is_listed_beside_the_others(client: TestClient) -> None:
+    service = client.app.state.service  # type: ignore[attr-defined]
+    record = service.desk.submit("process", {"code": "print(7)"})
+    other = service.store.add_finished(new_job(kind="benchmark"), result={}, headline="x", environment_digest="")
+
+    done = ended(client, record["id"])
+    assert (done["kind"], done["status"], done["result"]) == ("process", "succeeded", {"value": 7})
+    listed = client.get("/api/v1/jobs").json()
+    assert [item["id"] for item in listed["items"]] == [other.id, record["id"]]
+    assert client.get("/api/v1/jobs", params={"kind": "process"}).json()["total"] == 1
+    assert client.get("/api/v1/jobs", params={"status": "queued"}).json()["total"] == 0
+
+
+def test_an_unknown_kind_is_named_with_those_there_are(client: TestClient) -> None:
+    answer = client.get("/api/v1/jobs", params={"kind": "dance"})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["rule"] == "must be one of process, benchmark"
+
+
+def test_an_unknown_job_is_not_found(client: TestClient) -> None:
+    assert client.get(f"/api/v1/jobs/{'0' * 32}").status_code == 404
+
+
+def test_benchmark_is_found_by_its_file_being_there() -> None:
+    assert list(all_kinds()) == ["benchmark"]
