@@ -29,7 +29,7 @@ app = typer.Typer(add_completion=False)
 FLAGS = {"in_features": "--in", "out_features": "--out", "n_blocks": "--blocks", "max_seconds": "--max-seconds"}
 """Where the flag is not just the field's name."""
 
-WRONG_INPUT, FAILED = 2, 1
+FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 
 
 @app.command("bench", cls=MultiValueCommand)
@@ -77,6 +77,8 @@ def bench(
         stop("\n".join(sentence(problem) for problem in error.problems), WRONG_INPUT)
     except BenchmarkError as error:
         stop(str(error).splitlines()[0], FAILED)
+    except KeyboardInterrupt:
+        stop("interrupted; the measuring process is gone", INTERRUPTED)
     if as_json:
         typer.echo(json.dumps(run.to_dict(), ensure_ascii=False, indent=2))
     else:

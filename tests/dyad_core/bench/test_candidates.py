@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from dyad_core import DyadFeedForward, DyadLinear
+from dyad_core.bench import BenchmarkSpec
+from dyad_core.bench.candidates import build, make_call, operands, plans, run_pass
+
+
+def spec(**changes: object) -> BenchmarkSpec:
+    return BenchmarkSpec(**{"in_features": 24, "out_features": 48, "tokens": 10, **changes})
+
+
+def test_dense_comes_first_and_every_geometry_once() -> None:
+    names = [plan.name for plan in plans(spec(n_blocks=[4, 6], variants=["it", "bd"], grains=[1, 2]))]
+    assert names == [
+        "dense",
+        "it n=4 g=1 eager",
+        "it n=4 g=2 eager",
+        "bd n=4 g=1 eager",
+        "it n=6 g=1 eager",
+        "it n=6 g=2 eager",
+        "bd n=6 g=1 eager",
+    ]
+
+
+def test_auto_is_resolved_and_not_measured_twice() -> None:
+    found = plans(spec(n_blocks=[4], implementations=["auto", "eager", "reference"]))
+    assert [plan.implementation for plan in found] == ["dense", "eager", "reference"]
+
+
+def test_what_cannot_run_here_says_so() -> None:
+    (_, unknown) = plans(spec(n_blocks=[4], implementations=["no_such"]))
+    assert "no_such" in unknown.unsupported
+
+
+@pytest.mark.parametrize(("module", "layers"), [("linear", 1), ("feed_forward", 2)])
+def test_parameters_and_flops_are_those_of_the_built_module(module: str, layers: int) -> None:
+    request = spec(module=module, n_blocks=[4], variants=["it", "bd"])
+    for plan in plans(request):
+        built = build(plan, request)
+        weights = sum(p.numel() for name, p in built.named_parameters() if "bias" not in name)
+        assert plan.parameters(request) == weights
+        assert plan.flops(request, "forward") == 2 * 10 * weights
+        assert plan.flops(request, "train_step") == 3 * plan.flops(request, "forward")
+        dense = 24 * 48 * layers
+        assert plan.limit == dense / weights
+
+
+def test_kinds_of_modules() -> None:
+    dense, dyad = plans(spec(n_blocks=[4]))
+    assert isinstance(build(dense, spec()), nn.Linear)
+    assert isinstance(build(dyad, spec()), DyadLinear)
+    feed_forward = spec(module="feed_forward")
+    assert [type(layer) for layer in build(dense, feed_forward)] == [nn.Linear, nn.ReLU, nn.Linear]
+    built = build(dyad, feed_forward)
+    assert isinstance(built, DyadFeedForward)
+    assert (built.features, built.hidden_features, built.activation) == (24, 48, "relu")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_both_sides_have_the_dtype_of_the_request(dtype: str) -> None:
+    request = spec(dtype=dtype, passes=["train_step"])
+    fed = operands(request, "train_step")
+    wanted = getattr(torch, dtype)
+    assert fed.input.dtype == fed.grad_output.dtype == wanted
+    assert {p.dtype for plan in plans(request) for p in build(plan, request).parameters()} == {wanted}
+
+
+def test_the_seed_decides_weights_and_inputs_and_nothing_global_moves() -> None:
+    before = torch.get_rng_state()
+    for plan in plans(spec()):
+        same, again = build(plan, spec(seed=5)), build(plan, spec(seed=5))
+        other = build(plan, spec(seed=6))
+        assert all(torch.equal(a, b) for a, b in zip(same.parameters(), again.parameters(), strict=True))
+        assert not torch.equal(next(same.parameters()), next(other.parameters()))
+    assert torch.equal(operands(spec(seed=5), "forward").input, operands(spec(seed=5), "forward").input)
+    assert not torch.equal(operands(spec(seed=5), "forward").input, operands(spec(seed=6), "forward").input)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_forward_needs_no_graph() -> None:
+    for plan in plans(spec()):
+        call = make_call(build(plan, spec()), operands(spec(), "forward"))
+        output = call()
+        assert output.shape == (10, 48)
+        assert not output.requires_grad
+
+
+@pytest.mark.parametrize(("module", "out"), [("linear", 48), ("feed_forward", 24)])
+def test_a_training_step_makes_every_gradient_and_its_closure_drops_them(module: str, out: int) -> None:
+    request = spec(module=module, n_blocks=[4], variants=["it", "bd"])
+    fed = operands(request, "train_step")
+    assert fed.grad_output.shape == (10, out)
+    for plan in plans(request):
+        built = build(plan, request)
+        run_pass(built, fed)
+        leaves = [*built.parameters(), fed.input]
+        assert all(leaf.grad is not None and leaf.grad.shape == leaf.shape for leaf in leaves)
+        once = [leaf.grad.clone() for leaf in leaves]
+        make_call(built, fed)()
+        assert all(leaf.grad is None for leaf in leaves)
+        run_pass(built, fed)
+        assert all(torch.equal(leaf.grad, first) for leaf, first in zip(leaves, once, strict=True))  # not summed up
+        make_call(built, fed)()
+
+
+def test_a_training_step_has_the_gradients_of_autograd() -> None:
+    request = spec(dtype="float64", n_blocks=[4])
+    fed = operands(request, "train_step")
+    dense = build(plans(request)[0], request)
+    run_pass(dense, fed)
+    expected = fed.grad_output.T @ fed.input.detach()
+    torch.testing.assert_close(dense.weight.grad, expected)
+    torch.testing.assert_close(fed.input.grad, fed.grad_output @ dense.weight.detach())
