@@ -58,9 +58,9 @@ e2e: $(READY) ## the browser tests alone
 	@browser=$$(scripts/find-browser) && echo "==> Running the browser tests" && \
 	  env $${browser:+DYAD_BROWSER="$$browser"} $(PY) -m pytest tests/e2e $(ARGS)
 
-bench: $(READY) ## the reference suite on this machine, in its quick form
-	@echo "==> Measuring the reference suite (leave the machine alone meanwhile)"
-	@$(PY) -m dyad_core.bench --suite reference --quick $(ARGS)
+bench: $(READY) ## measure the reference suite here, nine times a minute at most (ARGS=--quick: only try it)
+	@echo "==> Measuring the reference suite; leave the machine alone meanwhile"
+	@$(PY) -m dyad_core.bench --suite reference $(ARGS)
 
 format: $(READY) ## let ruff format the code and mend what it can
 	@$(PY) -m ruff format .
