@@ -76,8 +76,9 @@ class BenchmarkSpec:
     def __post_init__(self) -> None:
         """Turn lists into tuples, check every rule, report all problems at once."""
         problems = [*self._scalar_problems(), *self._list_problems()]
-        if not problems:
-            problems = self._geometry_problems()
+        structural = {"in_features", "out_features", "n_blocks", "variants", "grains"}
+        if not structural & {problem.field for problem in problems}:
+            problems += self._geometry_problems()
         if problems:
             raise SpecError(problems)
 
