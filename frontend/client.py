@@ -75,6 +75,10 @@ class ApiClient:
         """Address of the service, without a trailing slash."""
         return str(self._http.base_url).rstrip("/")
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     # --- runs --------------------------------------------------------------------------------
 
     def submit(self, request: Mapping[str, Any]) -> RunRecord:

@@ -17,7 +17,7 @@ __all__ = ["client", "client_at", "guarded", "show_problem", "show_unreachable",
 RETRY_SECONDS = 2.0
 
 
-@st.cache_resource
+@st.cache_resource(max_entries=4, on_release=ApiClient.close, show_spinner=False)
 def client_at(address: str) -> ApiClient:
     """Return the client for one address, made once; connections are shared by all sessions."""
     return connect(address)

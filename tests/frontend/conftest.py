@@ -35,7 +35,7 @@ def finished(api: ApiClient) -> RunRecord:
 
 
 @pytest.fixture
-def open_page(service: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+def open_page(service: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
     """Open a page of the dashboard at the service's address; caches of other tests are gone."""
     monkeypatch.setenv("DYAD_API_URL", str(service.base_url).rstrip("/"))
 
@@ -50,4 +50,5 @@ def open_page(service: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> Callabl
             app.query_params[name] = value
         return app.run()
 
-    return opened
+    yield opened
+    st.cache_resource.clear()

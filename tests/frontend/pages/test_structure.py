@@ -1,0 +1,100 @@
+"""The Structure page through the entry script, against the real service."""
+
+from collections.abc import Callable
+
+import pytest
+from dashboard_tools import texts
+from streamlit.testing.v1 import AppTest
+
+Open = Callable[..., AppTest]
+ALTS = ["Weight pattern", "Weight pattern", "Graph of", "Share of input-output pairs"]
+
+
+def alts(page: AppTest) -> list[str]:
+    return [element.proto.alt for element in page.get("plotly_chart")]
+
+
+def test_the_first_layer_is_drawn_whole_close_up_as_graph_and_in_depth(open_page: Open) -> None:
+    page = open_page("structure")
+
+    assert not page.exception
+    assert [alt[: len(start)] for alt, start in zip(alts(page), ALTS, strict=True)] == ALTS
+    shown = {metric.label: metric.value.replace("\u202f", "") for metric in page.metric}
+    assert shown["Parameters"] == str(2 * 768 * 3072 // 4)
+    assert shown["Density"] == "43.75 %"
+    assert shown["Limit"] == "2.00x"
+    assert "i mod 4" in texts(page.markdown)
+    assert "from depth **2** on every input reaches every output" in texts(page.markdown)
+    assert "alternate 768 → 3072 and 3072 → 768" in texts(page.markdown)
+
+
+def test_a_control_redraws_and_the_address_follows(open_page: Open) -> None:
+    page = open_page("structure")
+    page.segmented_control(key="structure.variant").set_value("dt").run()
+    page.number_input(key="structure.n_blocks").set_value(8).run()
+
+    assert "Weight pattern of DT with n = 8" in alts(page)[0]
+    assert page.query_params["variant"] == "dt"
+    assert page.query_params["n_blocks"] == "8"
+    assert page.number_input(key="structure.out_start").value == 3072 // 8 - 24, "the close-up follows the block corner"
+
+
+def test_a_link_opens_the_same_picture(open_page: Open) -> None:
+    link = {"in_features": "64", "out_features": "128", "n_blocks": "4", "variant": "ot", "grain": "2"}
+    window = {"out_start": "8", "out_stop": "24", "in_start": "0", "in_stop": "16"}
+    page = open_page("structure", **link, **window)
+
+    assert not page.exception
+    assert page.segmented_control(key="structure.variant").value == "ot"
+    assert "outputs 8 to 23 by inputs 0 to 15" in alts(page)[1]
+
+
+def test_what_a_link_says_wrongly_is_left_out(open_page: Open) -> None:
+    page = open_page("structure", in_features="many", variant="zz", n_blocks="8")
+
+    assert not page.exception
+    assert page.number_input(key="structure.in_features").value == 768
+    assert page.segmented_control(key="structure.variant").value == "it"
+    assert page.number_input(key="structure.n_blocks").value == 8
+
+
+def test_a_wide_layer_is_drawn_too(open_page: Open) -> None:
+    page = open_page("structure", in_features="16384", out_features="65536", n_blocks="64", variant="dt")
+
+    assert not page.exception
+    assert len(alts(page)) == 4
+
+
+@pytest.mark.parametrize(("field", "value"), [("n_blocks", 7), ("in_features", 0), ("grain", 5), ("out_features", -1)])
+def test_a_layer_that_cannot_be_is_a_sentence(open_page: Open, field: str, value: int) -> None:
+    page = open_page("structure")
+    page.number_input(key=f"structure.{field}").set_value(value).run()
+
+    assert not page.exception
+    assert "There is no such layer" in texts(page.error)
+    page.number_input(key=f"structure.{field}").set_value(1).run()
+    assert not page.exception
+
+
+def test_a_window_outside_is_a_sentence_and_the_rest_stays(open_page: Open) -> None:
+    page = open_page("structure")
+    page.number_input(key="structure.out_stop").set_value(99_999).run()
+
+    assert not page.exception
+    assert "This window cannot be shown" in texts(page.error)
+    assert "3072" in texts(page.error)
+    assert len(alts(page)) == 3
+
+
+def test_few_blocks_are_flagged_as_saving_nothing(open_page: Open) -> None:
+    page = open_page("structure", n_blocks="2")
+    assert "saves nothing" in texts(page.warning)
+
+
+def test_a_stack_that_splits_for_ever_is_said_in_words(open_page: Open) -> None:
+    page = open_page("structure", in_features="256", out_features="256", n_blocks="32", variant="dt")
+
+    assert not page.exception
+    assert "25.00 %" in texts(page.markdown)
+    assert "stay apart" in texts(page.markdown)
+    assert "The same layer again" in texts(page.markdown)
