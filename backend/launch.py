@@ -109,7 +109,7 @@ def run_together(programs: Sequence[Program], on_ready: Callable[[], None]) -> N
                 children.append((program, child))
                 threading.Thread(target=_watch, args=(child, changed), daemon=True).start()
             _wait_until_ready(children, changed)
-            if not asked_to_stop.is_set():
+            if not changed.is_set():
                 on_ready()
             changed.wait()
             if not asked_to_stop.is_set():

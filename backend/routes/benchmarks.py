@@ -25,6 +25,18 @@ router = APIRouter(prefix="/benchmarks", tags=["benchmarks"])
 
 EXAMPLE = {"in_features": 768, "out_features": 3072, "tokens": 4096, "n_blocks": [4, 8], "variants": ["it", "ot"]}
 _ORDERS = Literal["created_at", "-created_at"]
+_EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["status", "progress"]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "description": "The record of the run without its result.",
+        },
+    },
+}
 _RESULT_FILE = {
     "anyOf": [
         {"$ref": "#/components/schemas/BenchmarkRun"},
@@ -106,7 +118,7 @@ def delete(run_id: str, desk: DeskDep) -> Response:
 @router.get(
     "/{run_id}/events",
     response_class=Response,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/event-stream": {"schema": _EVENT}}}},
 )
 async def events(run_id: str, desk: DeskDep) -> Response:
     """Server-sent events ``status`` and ``progress``, each with the record; the stream ends with the run."""
