@@ -19,7 +19,7 @@ from dyad_core.bench import BenchmarkRun, BenchmarkSpec, run_benchmark
 from dyad_core.bench.files import save_runs
 from dyad_core.bench.progress import Progress as Report
 from dyad_core.cli.arguments import MultiValueCommand
-from dyad_core.cli.tables import pass_tables
+from dyad_core.cli.tables import notes, pass_tables
 from dyad_core.errors import BenchmarkError, Problem, SpecError
 
 __all__ = ["app"]
@@ -101,13 +101,13 @@ def measure_with_bar(spec: BenchmarkSpec) -> BenchmarkRun:
 
 
 def show(run: BenchmarkRun) -> None:
-    """Print one table per pass, the reading, and the warnings."""
+    """Print one table per pass, the reading, and the notes."""
     console = Console()
     for table in pass_tables(run):
         console.print(table)
     console.print(run.reading, highlight=False, markup=False)
-    for warning in run.warnings:
-        console.print(f"Note: {warning}.", highlight=False, markup=False, style="yellow")
+    for note in notes(run):
+        console.print(f"Note: {note}.", highlight=False, markup=False, style="yellow")
 
 
 def check_folder(save: Path | None) -> None:

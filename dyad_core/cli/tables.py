@@ -10,12 +10,9 @@ from rich.table import Table
 from dyad_core.bench.reading import PASS_NAMES, name_of
 from dyad_core.bench.results import BenchmarkRun, Candidate
 
-__all__ = ["pass_tables"]
+__all__ = ["notes", "pass_tables"]
 
 COLUMNS = ("median ms", "x of dense", "95 % interval", "of limit", "peak MiB", "parameters")
-
-DETAIL_COLUMN = COLUMNS[1]
-"""Where a candidate without a speed says why; it may wrap."""
 
 
 def pass_tables(run: BenchmarkRun) -> Iterator[Table]:
@@ -28,7 +25,7 @@ def pass_tables(run: BenchmarkRun) -> Iterator[Table]:
         )
         table.add_column("candidate", no_wrap=True)
         for column in COLUMNS:
-            table.add_column(column, justify="right", no_wrap=column != DETAIL_COLUMN)
+            table.add_column(column, justify="right", no_wrap=True)
         for candidate in run.candidates:
             if candidate.pass_ == pass_:
                 table.add_row(name_of(candidate, run), *cells(candidate))
@@ -36,13 +33,22 @@ def pass_tables(run: BenchmarkRun) -> Iterator[Table]:
 
 
 def cells(candidate: Candidate) -> list[str]:
-    """The row of one candidate; without a speed, the outcome and the reason stand in its place."""
+    """The row of one candidate; without a speed, the outcome stands in its place."""
     peak = "" if candidate.memory is None else f"{candidate.memory.peak_bytes / 2**20:.1f}"
     parameters = f"{candidate.parameters:,}"
     if candidate.median_ms is None:
-        return [candidate.outcome.replace("_", " "), candidate.detail, "", "", peak, parameters]
+        return [candidate.outcome.replace("_", " "), "", "", "", peak, parameters]
     median = f"{candidate.median_ms:.3g}"
     if candidate.speedup is None or candidate.share_of_limit is None or candidate.n_blocks is None:
         return [median, "", "", "", peak, parameters]
     interval = f"{candidate.speedup_low:.2f}–{candidate.speedup_high:.2f}"
     return [median, f"{candidate.speedup:.2f}", interval, f"{candidate.share_of_limit:.0%}", peak, parameters]
+
+
+def notes(run: BenchmarkRun) -> Iterator[str]:
+    """Yield what a reader must know beside the figures: of the run, then of single candidates."""
+    yield from run.warnings
+    for candidate in run.candidates:
+        for text in (candidate.detail, *candidate.warnings):
+            if text:
+                yield f"{PASS_NAMES[candidate.pass_]}, {name_of(candidate, run)}: {text}"
