@@ -13,8 +13,11 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+import typer
 from service_tools import ROOT, alive, wait_until
+from typer.testing import CliRunner
 
+from backend import cli
 from backend.launch import ChildEnded, Program, dashboard_program, run_together
 from backend.ports import free_port
 
