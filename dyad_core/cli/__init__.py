@@ -9,7 +9,7 @@ import sys
 
 __all__ = ["main"]
 
-INSTALL = "The dyad command needs typer and rich: pip install 'dyad-explorer[cli]'"
+_INSTALL = "The dyad command needs typer and rich: pip install 'dyad-explorer[cli]'"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
         import rich  # noqa: F401
         import typer  # noqa: F401
     except ModuleNotFoundError as error:
-        sys.stderr.write(f"{INSTALL} ({error.name} is missing).\n")
+        sys.stderr.write(f"{_INSTALL} ({error.name} is missing).\n")
         sys.exit(1)
     from dyad_core.cli.group import command_group
 

@@ -12,7 +12,7 @@ from dyad_core.bench.results import BenchmarkRun, Candidate
 
 __all__ = ["notes", "pass_tables"]
 
-COLUMNS = ("median ms", "x of dense", "95 % interval", "of limit", "peak MiB", "parameters")
+COLUMNS = ("median ms", "x dense", "95 % interval", "of limit", "peak MiB", "parameters")
 
 
 def pass_tables(run: BenchmarkRun) -> Iterator[Table]:
@@ -46,9 +46,15 @@ def cells(candidate: Candidate) -> list[str]:
 
 
 def notes(run: BenchmarkRun) -> Iterator[str]:
-    """Yield what a reader must know beside the figures: of the run, then of single candidates."""
+    """Yield what a reader must know beside the figures: of the run, then of candidates, equal ones together."""
     yield from run.warnings
-    for candidate in run.candidates:
-        for text in (candidate.detail, *candidate.warnings):
-            if text:
-                yield f"{PASS_NAMES[candidate.pass_]}, {name_of(candidate, run)}: {text}"
+    for pass_ in run.spec.passes:
+        said: dict[str, list[tuple[str, str]]] = {}
+        for candidate in run.candidates:
+            if candidate.pass_ == pass_:
+                for text in filter(None, (candidate.detail, *candidate.warnings)):
+                    # Before the colon stands what happened, behind it how much.
+                    said.setdefault(text.partition(":")[0], []).append((name_of(candidate, run), text))
+        for what, cases in said.items():
+            names = ", ".join(name for name, _ in cases)
+            yield f"{PASS_NAMES[pass_]}, {names}: {cases[0][1] if len(cases) == 1 else what}"
