@@ -5,6 +5,7 @@
     DyadError                      everything this library raises on purpose
     ├── SpecError (ValueError)     wrong input; carries *all* problems found, not the first
     ├── OperandError (RuntimeError) tensors that do not fit each other, as F.linear would refuse them
+    ├── OperationCancelled         the caller stopped a computation
     ├── ImplementationError        an implementation cannot run here (missing device or package)
     └── BenchmarkError             a measurement could not be made
         ├── BenchmarkFailed        the measuring process ended without a result
@@ -30,6 +31,7 @@ __all__ = [
     "DyadError",
     "ImplementationError",
     "OperandError",
+    "OperationCancelled",
     "Problem",
     "SpecError",
 ]
@@ -97,6 +99,10 @@ class OperandError(DyadError, RuntimeError):
 
 class ImplementationError(DyadError, RuntimeError):
     """An implementation was asked for that cannot run here; the message says what is missing."""
+
+
+class OperationCancelled(DyadError, RuntimeError):  # noqa: N818 - the event, as its family name says
+    """The caller asked a computation to stop; nothing of it is left running."""
 
 
 class BenchmarkError(DyadError, RuntimeError):
