@@ -13,6 +13,7 @@ from dyad_core.structure.entries import Entry, Parameter, describe_entry
 from dyad_core.structure.hubs import Connectivity, FeatureGroup, Hub, Spread, connectivity
 from dyad_core.structure.paths import Depth, Reachability, reachability, stack
 from dyad_core.structure.picture import Pattern, Window, pattern, totals
+from dyad_core.structure.spread import PathCounts
 from dyad_core.structure.wording import formula
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "FeatureGroup",
     "Hub",
     "Parameter",
+    "PathCounts",
     "Pattern",
     "Reachability",
     "Spread",

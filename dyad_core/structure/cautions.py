@@ -16,7 +16,8 @@ import numpy as np
 from dyad_core.errors import SpecError
 from dyad_core.geometry import DyadGeometry, Variant, divisors
 from dyad_core.structure.counting import input_groupings, joint_groups, output_groupings
-from dyad_core.structure.reach import Chain, reach_of, reach_when_repeated, reached_pairs
+from dyad_core.structure.reach import reach_of, reach_when_repeated, reached_pairs
+from dyad_core.structure.sizes import Chain
 from dyad_core.structure.wording import percent
 
 __all__ = ["cautions"]

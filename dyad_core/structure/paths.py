@@ -17,20 +17,29 @@ from dyad_core.errors import Problem, SpecError
 from dyad_core.geometry import DyadGeometry, positive_integer
 from dyad_core.structure.cautions import cautions
 from dyad_core.structure.counting import output_groupings
-from dyad_core.structure.reach import Chain, extend, link, reached_pairs, start
-from dyad_core.structure.sizes import MAX_HUB_BLOCKS, MAX_LAYERS, check_size, geometry_dict
+from dyad_core.structure.parts import connected_parts
+from dyad_core.structure.reach import extend, link, reached_pairs, start
+from dyad_core.structure.sizes import MAX_HUB_BLOCKS, MAX_LAYERS, MAX_PATH_BLOCKS, Chain, check_chain, geometry_dict
+from dyad_core.structure.spread import PathCounts, path_counts
 
 __all__ = ["Depth", "Reachability", "reachability", "stack"]
 
 
 @dataclass(frozen=True)
 class Depth:
-    """What the first ``depth`` layers of a chain reach; pairs are (input of the first, output of the last)."""
+    """What the first ``depth`` layers of a chain reach; pairs are (input of the first, output of the last).
+
+    Attributes:
+        connected_parts: parts of these layers that no path connects, see :mod:`.parts`.
+        paths: how the numbers of paths spread over the pairs; None unless asked for.
+    """
 
     depth: int
     in_features: int
     out_features: int
     reached_pairs: int
+    connected_parts: int
+    paths: PathCounts | None = None
 
     @property
     def total_pairs(self) -> int:
@@ -57,6 +66,8 @@ class Depth:
             "total_pairs": self.total_pairs,
             "reached_share": self.reached_share,
             "full": self.full,
+            "connected_parts": self.connected_parts,
+            "paths": None if self.paths is None else self.paths.to_dict(),
         }
 
 
@@ -83,30 +94,40 @@ class Reachability:
         }
 
 
-def reachability(layers: Sequence[DyadGeometry]) -> Reachability:
+def reachability(layers: Sequence[DyadGeometry], *, paths: bool = False) -> Reachability:
     """Count, for each depth, the pairs of features that a chain joins by at least one path.
 
     Args:
         layers: 1 to 48 layers, of any variants, n and grains, each taking as many features as the one before
             gives; at most 2**20 features and 256 blocks.
+        paths: also say how the numbers of paths spread over the pairs; at most 64 blocks, and up to a few seconds.
 
     Raises:
         SpecError: when there are too few or too many layers, one is too large, or two do not fit; fields are
             named ``layers.<index from 0>.<field>``.
     """
-    chain = _checked(layers)
-    reach = start(chain[0])
-    depths = [Depth(1, chain[0].in_features, chain[0].out_features, chain[0].positions)]
+    chain = check_chain(layers, MAX_PATH_BLOCKS if paths else MAX_HUB_BLOCKS)
+    reached, parts = _reached_by_depth(chain), connected_parts(chain)
+    spreads = list(path_counts(chain)) if paths else [None] * len(chain)
+    depths = [
+        Depth(depth, chain[0].in_features, layer.out_features, reached[depth - 1], parts[depth - 1], spreads[depth - 1])
+        for depth, layer in enumerate(chain, start=1)
+    ]
+    return Reachability(chain, tuple(depths), cautions(chain, full=depths[-1].full))
+
+
+def _reached_by_depth(chain: Chain) -> list[int]:
+    """Pairs that the first 1, 2, … layers join."""
+    inputs, reach = chain[0].in_features, start(chain[0])
+    reached = [chain[0].positions]
     for before, after in pairwise(chain):
-        previous, done = reach, depths[-1]
-        total = done.in_features * after.out_features
-        pairs = total  # what reaches everything once stays full, for every output reads something
-        if not done.full:
+        previous, pairs = reach, inputs * after.out_features
+        if reached[-1] < inputs * before.out_features:  # what is full once stays full: every output reads something
             reach = extend(previous, link(before, after))
             same = output_groupings(before) == output_groupings(after) and np.array_equal(reach, previous)
-            pairs = done.reached_pairs if same else reached_pairs(reach, chain[0], after)
-        depths.append(Depth(done.depth + 1, done.in_features, after.out_features, pairs))
-    return Reachability(chain, tuple(depths), cautions(chain, full=depths[-1].full))
+            pairs = reached[-1] if same else reached_pairs(reach, chain[0], after)
+        reached.append(pairs)
+    return reached
 
 
 def stack(geometry: DyadGeometry, depth: int) -> tuple[DyadGeometry, ...]:
@@ -126,33 +147,3 @@ def stack(geometry: DyadGeometry, depth: int) -> tuple[DyadGeometry, ...]:
         rule = f"must be 1 here, for the way back {sizes[0]}→{sizes[1]} is no legal layer: {error}"
         raise SpecError([Problem("depth", rule, depth, "set depth to 1")]) from error
     return tuple(back if index % 2 else geometry for index in range(depth))
-
-
-def _checked(layers: Sequence[DyadGeometry]) -> Chain:
-    chain = tuple(layers)
-    if not 1 <= len(chain) <= MAX_LAYERS:
-        raise SpecError([Problem("layers", f"must be 1 to {MAX_LAYERS} layers", len(chain))])
-    problems = [
-        problem.under(f"layers.{index}") for index, layer in enumerate(chain) for problem in _layer_problems(layer)
-    ]
-    if not problems:
-        problems = [
-            Problem(
-                f"layers.{index}.in_features",
-                f"must equal out_features={before.out_features} of the layer before",
-                after.in_features,
-                f"set in_features={before.out_features}, or out_features={after.in_features} in layers.{index - 1}",
-            )
-            for index, (before, after) in enumerate(pairwise(chain), start=1)
-            if before.out_features != after.in_features
-        ]
-    if problems:
-        raise SpecError(problems)
-    return chain
-
-
-def _layer_problems(layer: DyadGeometry) -> list[Problem]:
-    try:
-        return check_size(layer, MAX_HUB_BLOCKS)
-    except SpecError as error:
-        return list(error.problems)

@@ -18,12 +18,11 @@ import numpy.typing as npt
 from dyad_core.geometry import DyadGeometry, IntArray, Side
 from dyad_core.structure.counting import hub_overlap, input_groupings, joint_groups, output_groupings
 from dyad_core.structure.products import tiled_product
+from dyad_core.structure.sizes import Chain
 
-__all__ = ["BoolArray", "Chain", "extend", "link", "reach_of", "reach_when_repeated", "reached_pairs", "start"]
+__all__ = ["BoolArray", "extend", "link", "reach_of", "reach_when_repeated", "reached_pairs", "start"]
 
 BoolArray = npt.NDArray[np.bool_]
-Chain = tuple[DyadGeometry, ...]
-
 CHUNK = 8192
 """Input classes weighed at once: bounds the memory of :func:`reached_pairs` without costing speed."""
 

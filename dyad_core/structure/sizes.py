@@ -6,7 +6,9 @@ the comment on each number.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from typing import Any
 
 from dyad_core.errors import Problem, SpecError
@@ -17,7 +19,10 @@ __all__ = [
     "MAX_FEATURES",
     "MAX_HUB_BLOCKS",
     "MAX_LAYERS",
+    "MAX_PATH_BLOCKS",
     "MAX_PATTERN_BLOCKS",
+    "Chain",
+    "check_chain",
     "check_size",
     "geometry_dict",
 ]
@@ -32,11 +37,17 @@ MAX_HUB_BLOCKS = 256
 """n of connectivity and reachability. 48 mixed layers at 256 take up to 1 s, at 128 0.12 s, at 64 0.02 s: the
 cost of counting pairs grows with n⁴. The JSON of connectivity holds two n × n matrices."""
 
+MAX_PATH_BLOCKS = 64
+"""n of distributions and curves of path counts: up to n² classes of features on either side, so n⁴ counts by depth."""
+
 MAX_LAYERS = 48
 """Layers of a chain."""
 
 MAX_CELLS = 512
 """Cells on a side of a picture: browsers draw no more than about this many squared without stalling."""
+
+
+Chain = tuple[DyadGeometry, ...]
 
 
 def check_size(geometry: DyadGeometry, max_blocks: int) -> list[Problem]:
@@ -53,6 +64,44 @@ def check_size(geometry: DyadGeometry, max_blocks: int) -> list[Problem]:
         for name, largest in limits.items()
         if (value := getattr(geometry, name)) > largest
     ]
+
+
+def check_chain(layers: Sequence[DyadGeometry], max_blocks: int = MAX_HUB_BLOCKS) -> Chain:
+    """Return ``layers`` as a chain whose layers fit each other.
+
+    Raises:
+        SpecError: when there are too few or too many layers, one is too large, or two do not fit; fields are
+            named ``layers.<index from 0>.<field>``.
+    """
+    chain = tuple(layers)
+    if not 1 <= len(chain) <= MAX_LAYERS:
+        raise SpecError([Problem("layers", f"must be 1 to {MAX_LAYERS} layers", len(chain))])
+    problems = [
+        problem.under(f"layers.{index}")
+        for index, layer in enumerate(chain)
+        for problem in _layer_problems(layer, max_blocks)
+    ]
+    if not problems:
+        problems = [
+            Problem(
+                f"layers.{index}.in_features",
+                f"must equal out_features={before.out_features} of the layer before",
+                after.in_features,
+                f"set in_features={before.out_features}, or out_features={after.in_features} in layers.{index - 1}",
+            )
+            for index, (before, after) in enumerate(pairwise(chain), start=1)
+            if before.out_features != after.in_features
+        ]
+    if problems:
+        raise SpecError(problems)
+    return chain
+
+
+def _layer_problems(layer: DyadGeometry, max_blocks: int) -> list[Problem]:
+    try:
+        return check_size(layer, max_blocks)
+    except SpecError as error:
+        return list(error.problems)
 
 
 def geometry_dict(geometry: DyadGeometry) -> dict[str, Any]:

@@ -42,6 +42,40 @@ def reached_by_depth(chain: list[DyadGeometry]) -> list[np.ndarray]:
     return reached
 
 
+def edges_of(geometry: DyadGeometry) -> np.ndarray:
+    """Steps from each input (column) to each output (row), a doubly covered position counted twice, as integers."""
+    diagonal, transposed = masks(geometry)
+    return diagonal.astype(object) + transposed.astype(object)
+
+
+def paths_by_depth(chain: list[DyadGeometry]) -> list[np.ndarray]:
+    """Number of paths through 1, 2, … layers, each (out_features, in_features), Python integers."""
+    counts: list[np.ndarray] = []
+    for layer in chain:
+        counts.append(edges_of(layer) if not counts else edges_of(layer) @ counts[-1])
+    return counts
+
+
+def parts_by_depth(chain: list[DyadGeometry]) -> list[int]:
+    """Connected components of the layered graph of the first 1, 2, … layers, by union-find over all features."""
+    parents = list(range(chain[0].in_features))
+
+    def root(vertex: int) -> int:
+        while parents[vertex] != vertex:
+            parents[vertex] = vertex = parents[parents[vertex]]
+        return vertex
+
+    parts, begin = [], 0
+    for layer in chain:
+        after = len(parents)
+        parents.extend(range(after, after + layer.out_features))
+        for output, input in np.argwhere(np.logical_or(*masks(layer))).tolist():
+            parents[root(begin + input)] = root(after + output)
+        parts.append(sum(root(vertex) == vertex for vertex in range(len(parents))))
+        begin = after
+    return parts
+
+
 WIDTHS = (6, 8, 12, 16, 18, 24, 30, 32, 36, 48, 60, 64)
 
 

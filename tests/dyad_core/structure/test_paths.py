@@ -108,9 +108,9 @@ def test_json_has_the_agreed_shape():
         ],
         "depths": [
             {"depth": 1, "in_features": 96, "out_features": 384, "reached_pairs": 16128, "total_pairs": 36864,
-             "reached_share": 0.4375, "full": False},
+             "reached_share": 0.4375, "full": False, "connected_parts": 1, "paths": None},
             {"depth": 2, "in_features": 96, "out_features": 96, "reached_pairs": 9216, "total_pairs": 9216,
-             "reached_share": 1.0, "full": True},
+             "reached_share": 1.0, "full": True, "connected_parts": 1, "paths": None},
         ],
         "first_full_depth": 2,
         "warnings": [],
