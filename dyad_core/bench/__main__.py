@@ -55,7 +55,7 @@ def measure_suite(name: str, device: str, out: Path, *, quick: bool) -> int:
             runs.append(run_benchmark(spec, on_progress=show))
         except BenchmarkError as error:
             failures += 1
-            say(f"\n  {error}")
+            say(f"\n  {str(error).splitlines()[0]}")
             continue
         save_runs(out, runs)
         say(f"\n  {runs[-1].reading}")
