@@ -19,14 +19,13 @@ def memory_figure(rows: Sequence[Row]) -> go.Figure:
     """Draw the bytes of each row of one pass in MiB; a line marks the peak of the dense twin."""
     measured = [row for row in rows if row.peak_bytes is not None]
     figure = go.Figure()
-    for rank, (part, mark) in enumerate(MEMORY_PARTS.items(), start=1):
+    for part, mark in MEMORY_PARTS.items():
         sizes = [getattr(row, part) for row in measured]
         figure.add_trace(
             go.Bar(
                 x=or_gap([size / MIB for size in sizes]),
                 y=or_gap([row.label for row in measured]),
                 name=mark.name,
-                legendrank=rank,
                 orientation="h",
                 marker={
                     "color": mark.color,

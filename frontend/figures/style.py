@@ -88,6 +88,7 @@ def base_layout(figure: go.Figure, *, height: int, **layout: Any) -> go.Figure:
             "xanchor": "left",
             "x": 0,
             "title": None,
+            "traceorder": "normal",
         },
         hoverlabel={"align": "left"},
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": NEUTRAL, "activecolor": "#0072B2"},

@@ -16,7 +16,7 @@ __all__ = ["DTYPES", "lab_form", "refill"]
 
 PAGE = "lab"
 BLOCKS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
-VARIANTS = {"it": "IT", "ot": "OT", "dt": "DT", "bd": "BD (ablation)"}
+VARIANTS = {"it": "IT", "ot": "OT", "dt": "DT", "bd": "BD"}
 PASSES = {"forward": "forward", "train_step": "training step"}
 MODULES = {"linear": "one layer", "feed_forward": "feed-forward pair"}
 DTYPES = ["float32", "float64", "bfloat16", "float16"]

@@ -33,7 +33,6 @@ def show_result(api: ApiClient, record: RunRecord, result: RunResult) -> None:
     show_candidates(record["spec"], result["candidates"], note=note)
     st.markdown("##### Every candidate")
     _table(run_rows.rows_of(result["candidates"]))
-    st.caption(note)
     with st.container(horizontal=True):
         for form, label in (("csv", "CSV"), ("json", "JSON")):
             st.download_button(
