@@ -4,8 +4,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
+from service_tools import serving
 
 from backend.app import create_app
 from backend.settings import Settings
@@ -37,6 +39,13 @@ def shared_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClie
     """The same for tests that leave nothing behind which another would notice."""
     home = tmp_path_factory.mktemp("home")
     with TestClient(create_app(Settings(home=home))) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of one real server process, for tests that only add runs to it."""
+    with serving(tmp_path_factory.mktemp("home")) as (client, _process):
         yield client
 
 

@@ -14,7 +14,11 @@ import pytest
 from service_tools import LONG, ROOT, SMALL, alive, ended, serving, wait_until, workers_of
 
 from backend.__main__ import main
+from backend.jobs.states import State
 from backend.ports import free_port
+from backend.settings import Settings
+from backend.store.database import open_database
+from backend.store.store import Store
 
 RUNS = "/api/v1/benchmarks"
 
@@ -64,10 +68,12 @@ def test_a_server_that_is_asked_to_stop_ends_its_measurement_and_its_streams(tmp
         assert not listener.is_alive()
     assert not alive(worker)
 
-    with serving(home) as (client, _):
-        record = client.get(f"{RUNS}/{run['id']}").json()
-        assert record["status"] == "interrupted"
-        assert "was asked to stop" in record["error"]["detail"]
+    engine = open_database(Settings(home=home))
+    job = Store(engine).get(run["id"])
+    engine.dispose()
+    assert job.status is State.INTERRUPTED
+    assert job.error is not None
+    assert "was asked to stop" in job.error["detail"]
 
 
 def test_serving_and_measuring_leave_cuda_and_the_accelerator_alone(tmp_path: Path) -> None:

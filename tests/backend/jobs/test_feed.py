@@ -1,7 +1,6 @@
 """Listeners get the newest record, from any thread, and only of their job."""
 
 import asyncio
-import threading
 
 from backend.jobs.feed import Feed
 
@@ -17,7 +16,7 @@ def test_a_slow_listener_gets_the_newest_record_only() -> None:
                 feed.publish({"id": "a", "number": number})
             feed.publish({"id": "b", "number": 9})
             heard.append((await subscriber.next())["number"])
-            threading.Thread(target=feed.publish, args=({"id": "a", "number": 5},)).start()
+            await asyncio.to_thread(feed.publish, {"id": "a", "number": 5})
             heard.append((await subscriber.next())["number"])
             heard.append((await other.next())["number"])
         return heard

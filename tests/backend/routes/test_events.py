@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import pytest
 from fastapi.testclient import TestClient
-from service_tools import LONG, SMALL, ended, serving, wait_until
+from service_tools import LONG, SMALL, ended, wait_until
 
 RUNS = "/api/v1/benchmarks"
 
@@ -21,12 +20,6 @@ def events(answer: httpx.Response) -> Iterator[tuple[str, dict[str, Any]]]:
             name = value
         elif field == "data":
             yield name, json.loads(value)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    with serving(tmp_path_factory.mktemp("home")) as (client, _process):
-        yield client
 
 
 def test_a_stream_tells_the_whole_run_and_ends_with_it(server: httpx.Client) -> None:
