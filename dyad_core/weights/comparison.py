@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dyad_core.geometry import DyadGeometry, divisors
 from dyad_core.weights.energy import captured_energy
-from dyad_core.weights.spectrum import Spectrum
+from dyad_core.weights.singular_values import Spectrum
 
 __all__ = ["BlockDiagonal", "LowRank", "equal_block_diagonal", "equal_low_rank"]
 

@@ -25,7 +25,7 @@ from dyad_core.weights.energy import captured_energy, energy, residual
 from dyad_core.weights.loading import LoadedMatrix
 from dyad_core.weights.matrix import Scaled, as_scaled
 from dyad_core.weights.progress import OnProgress, Reporter
-from dyad_core.weights.spectrum import MAX_SMALLER_SIDE, Spectrum, scaled_spectrum, spectrum_work
+from dyad_core.weights.singular_values import MAX_SMALLER_SIDE, Spectrum, scaled_spectrum, spectrum_work
 
 __all__ = [
     "DEFAULT_N_BLOCKS",
@@ -171,7 +171,7 @@ def project(
     """Hold a matrix against DYAD patterns.
 
     The patterns cost a few passes over the matrix; the singular values of the matrix, for the low-rank comparison,
-    cost the most (see :mod:`.spectrum`). Those of a projected matrix: :func:`dyad_core.weights.examine`.
+    cost the most (see :mod:`.singular_values`). Those of a projected matrix: :func:`dyad_core.weights.examine`.
 
     Args:
         matrix: (out_features, in_features) of finite numbers, float64 kept, everything else as float32.
@@ -197,7 +197,7 @@ def project(
             f"No comparison with low rank: singular values are computed up to a smaller side of {MAX_SMALLER_SIDE}, "
             f"and this one has {min(values.shape)}"
         )
-    work = {"patterns": 40.0 * values.numel() * len(geometries)} | (spectrum_work(values) if low_rank else {})
+    work = {"patterns": 100.0 * values.numel() * len(geometries)} | (spectrum_work(values) if low_rank else {})
     reporter = Reporter(work, on_progress, cancel)
     kept = []
     for done, geometry in enumerate(geometries):

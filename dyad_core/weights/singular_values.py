@@ -1,10 +1,10 @@
 """Singular values of a matrix, at the cost of its smaller side.
 
 They are the square roots of the eigenvalues of the smaller Gram matrix (W Wᵀ or Wᵀ W): for 4096 × 16384 that is
-0.27 TFLOP for the products and 0.1 for the eigenvalues, a fraction of a full decomposition, and 0.5 GiB.
+0.3 TFLOP for the products and 0.1 for the eigenvalues, a fraction of a full decomposition, and 0.5 GiB.
 
-**Accuracy.** Products are made in float64 up to :data:`FLOAT64_WORK` multiply-adds and in float32 above (sums of pieces,
-and eigenvalues, always in float64). Squaring costs half of the digits: a singular value is exact to about its own size
+**Accuracy.** Products are made in float64 up to :data:`FLOAT64_WORK` multiply-adds and in float32 above (eigenvalues
+always in float64). Squaring costs half of the digits: a singular value is exact to about its own size
 times precision × (largest / itself)². Below ``floor`` = √precision × largest (3.5e-4 of the largest for float32, 1.5e-8
 for float64) it is noise, and marked so. Shares of energy are exact to about 1e-6 (float32) or 1e-13 (float64).
 """
@@ -28,14 +28,19 @@ from dyad_core.weights.source import refuse
 
 __all__ = ["MAX_SMALLER_SIDE", "Spectrum", "scaled_spectrum", "spectrum", "spectrum_work"]
 
+Precision = Literal["float32", "float64"]
+
 FLOAT64_WORK = 2**34
 """Multiply-adds of the Gram matrix (smaller side² × larger side) up to which it is made in float64; 1024² × 16384."""
 
 MAX_SMALLER_SIDE = 8192
 """Longest smaller side whose singular values are computed: eigenvalues cost its cube, a minute or two at this one."""
 
-PIECE = 4096
-"""Rows or columns whose products are summed at once, in the precision of the products."""
+FLOAT64_VALUES = 2**26
+"""Values up to which the matrix is copied to float64 for that; 512 MiB."""
+
+PANEL = 512
+"""Rows of the Gram matrix made at once: progress is told and a stop obeyed between panels."""
 
 SHOWN_VALUES = 512
 """Singular values that ``to_dict`` lists: the first 64, then evenly to the last."""
@@ -52,7 +57,7 @@ class Spectrum:
     """
 
     values: npt.NDArray[np.float64]
-    precision: Literal["float32", "float64"]
+    precision: Precision
     energy: float
 
     @property
@@ -114,9 +119,9 @@ def spectrum(
 
 
 def spectrum_work(values: Tensor, prefix: str = "") -> dict[str, float]:
-    """Weights of the two stages for a :class:`Reporter`; an eigenvalue's operations run at a fifth of a product's rate."""
+    """Weights of the two stages for a :class:`Reporter`; an operation of theirs takes about eight times a product's."""
     smaller, larger = sorted(values.shape)
-    return {f"{prefix}products": smaller * smaller * larger, f"{prefix}eigenvalues": 5 * 4 / 3 * smaller**3}
+    return {f"{prefix}products": smaller * smaller * larger, f"{prefix}eigenvalues": 8 * 4 / 3 * smaller**3}
 
 
 def scaled_spectrum(scaled: Scaled, reporter: Reporter, prefix: str = "", what: str = "the matrix") -> Spectrum:
@@ -126,30 +131,27 @@ def scaled_spectrum(scaled: Scaled, reporter: Reporter, prefix: str = "", what: 
     if smaller > MAX_SMALLER_SIDE:
         rule = f"singular values are computed up to a smaller side of {MAX_SMALLER_SIDE}"
         refuse("matrix", rule, f"shape {list(values.shape)}", "leave the singular values out (low_rank=False)")
-    precision: Literal["float32", "float64"] = "float64" if smaller**2 * larger <= FLOAT64_WORK else "float32"
+    small = smaller**2 * larger <= FLOAT64_WORK and values.numel() <= FLOAT64_VALUES
+    precision: Precision = "float64" if small else "float32"
     gram = _gram(values, precision, reporter, f"{prefix}products", what)
     stage = f"{prefix}eigenvalues"
     reporter.step(stage, 0, 1, f"eigenvalues of {what}'s {smaller} × {smaller} Gram matrix")
     # torch's float32 eigenvalues cost as much as its float64 ones and are a hundred times less exact than the Gram matrix.
-    eigenvalues = torch.linalg.eigvalsh(torch.from_numpy(gram)).flip(0).clamp_(min=0).numpy()
+    eigenvalues = torch.linalg.eigvalsh(gram).flip(0).clamp_(min=0).numpy()
     reporter.step(stage, 1, 1, f"singular values of {what}")
     return Spectrum(np.sqrt(eigenvalues) * scaled.scale, precision, scaled.energy * scaled.scale**2)
 
 
-def _gram(
-    values: Tensor, precision: Literal["float32", "float64"], reporter: Reporter, stage: str, what: str
-) -> npt.NDArray[np.float64]:
-    """The smaller Gram matrix, summed in float64 piece by piece.
-
-    numpy sees that a product is one of a matrix with its own transpose and computes half of it; torch computes all.
-    """
-    matrix = values.numpy() if values.shape[0] <= values.shape[1] else values.numpy().T
-    smaller, larger = matrix.shape
-    gram = np.zeros((smaller, smaller))
-    starts = range(0, larger, PIECE)
-    for done, start in enumerate(starts):
-        reporter.step(stage, done, len(starts), f"products of {what}, piece {done + 1} of {len(starts)}")
-        piece = matrix[:, start : start + PIECE].astype(precision, copy=False)
-        gram += piece @ piece.T
-    reporter.step(stage, len(starts), len(starts), f"products of {what}")
+def _gram(values: Tensor, precision: Precision, reporter: Reporter, stage: str, what: str) -> Tensor:
+    """The lower half of the smaller Gram matrix (the eigenvalues need no more), float64, panel by panel."""
+    matrix = (values if values.shape[0] <= values.shape[1] else values.T).to(getattr(torch, precision))
+    smaller = len(matrix)
+    gram = torch.zeros(smaller, smaller, dtype=torch.float64)
+    starts = range(0, smaller, PANEL)
+    total = len(starts) * (len(starts) + 1) // 2  # panel k is k + 1 times as long as the first
+    for index, start in enumerate(starts):
+        reporter.step(stage, index * (index + 1) // 2, total, f"products of {what}, panel {index + 1} of {len(starts)}")
+        stop = min(start + PANEL, smaller)
+        gram[start:stop, :stop] = matrix[start:stop] @ matrix[:stop].T
+    reporter.step(stage, total, total, f"products of {what}")
     return gram
