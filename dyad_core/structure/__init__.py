@@ -1,19 +1,32 @@
 """Exact pictures of a layer and of chains of layers, at a cost that does not depend on the width.
 
+Of one layer:
+
 * :func:`pattern`: the weight as a picture of counted cells, with a zoom window;
 * :func:`connectivity`: the 2n hubs of a layer and what they share;
-* :func:`reachability`: the share of feature pairs that a chain of layers joins, by depth;
+* :func:`neighbours`: what one feature feeds, or what feeds it;
 * :func:`describe_entry`, :func:`formula`: one entry and the whole rule, in words.
+
+Of a chain of layers:
+
+* :func:`reachability`: the share of feature pairs that it joins and its connected parts, by depth; when asked also
+  how evenly paths are spread;
+* :func:`heatmaps`, :func:`locality`: hops and paths between groups, and against the distance of features;
+* :func:`trace`: one pair of features, the number of its paths and one of them.
 
 Needs numpy alone; every answer has ``to_dict()`` with JSON-ready values.
 """
 
-from dyad_core.structure.encoding import decode_counts
+from dyad_core.structure.encoding import decode_array, decode_counts
 from dyad_core.structure.entries import Entry, Parameter, describe_entry
+from dyad_core.structure.heat import HeatMaps, heatmaps
 from dyad_core.structure.hubs import Connectivity, FeatureGroup, Hub, Spread, connectivity
+from dyad_core.structure.nearness import Locality, locality
+from dyad_core.structure.partners import Neighbours, Partners, neighbours
 from dyad_core.structure.paths import Depth, Reachability, reachability, stack
 from dyad_core.structure.picture import Pattern, Window, pattern, totals
 from dyad_core.structure.spread import PathCounts
+from dyad_core.structure.tracing import Step, Trace, trace
 from dyad_core.structure.wording import formula
 
 __all__ = [
@@ -21,19 +34,30 @@ __all__ = [
     "Depth",
     "Entry",
     "FeatureGroup",
+    "HeatMaps",
     "Hub",
+    "Locality",
+    "Neighbours",
     "Parameter",
+    "Partners",
     "PathCounts",
     "Pattern",
     "Reachability",
     "Spread",
+    "Step",
+    "Trace",
     "Window",
     "connectivity",
+    "decode_array",
     "decode_counts",
     "describe_entry",
     "formula",
+    "heatmaps",
+    "locality",
+    "neighbours",
     "pattern",
     "reachability",
     "stack",
     "totals",
+    "trace",
 ]

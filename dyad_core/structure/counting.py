@@ -18,6 +18,7 @@ from dyad_core.geometry import DyadGeometry, IntArray, Side, count_below
 from dyad_core.structure.products import exact_product
 
 __all__ = [
+    "common_feature",
     "hub_overlap",
     "input_groupings",
     "interval_counts",
@@ -95,3 +96,20 @@ def hub_overlap(before: DyadGeometry, after: DyadGeometry) -> IntArray:
                 counted[row, column] = joint_groups(row, column)
         rows.append([counted[row, column] for column in input_groupings(after)])
     return np.block(rows)
+
+
+def common_feature(first: Side, group: int, second: Side, other: int) -> int | None:
+    """The smallest feature in ``group`` of ``first`` and in ``other`` of ``second``; None when they share none.
+
+    Runs are tried from the side with the longer cycle, until both cycles begin anew: at most the square root
+    of the number of features.
+    """
+    if first.run * first.n_blocks < second.run * second.n_blocks:
+        first, group, second, other = second, other, first, group
+    cycle, cycle_other = first.run * first.n_blocks, second.run * second.n_blocks
+    begins = group * first.run + np.arange(math.lcm(cycle, cycle_other) // cycle, dtype=np.int64) * cycle
+    ahead = (other * second.run - begins) % cycle_other
+    inside = (begins - other * second.run) % cycle_other < second.run
+    found = begins + np.where(inside, 0, ahead)
+    met = found < begins + first.run
+    return int(found[met.argmax()]) if met.any() else None

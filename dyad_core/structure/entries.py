@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dyad_core.errors import Problem, SpecError
+from dyad_core.errors import SpecError
 from dyad_core.geometry import DyadGeometry
 from dyad_core.structure.counting import input_groupings, output_groupings
+from dyad_core.structure.sizes import feature_problem
 
 __all__ = ["COMPONENTS", "Component", "Entry", "Parameter", "describe_axis", "describe_entry"]
 
@@ -56,11 +57,8 @@ def describe_entry(geometry: DyadGeometry, output: int, input: int) -> Entry:
     Raises:
         SpecError: when the entry lies outside the matrix.
     """
-    problems = [
-        Problem(name, f"must be an integer from 0 to {size - 1}", value)
-        for name, value, size in (("output", output, geometry.out_features), ("input", input, geometry.in_features))
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < size
-    ]
+    problems = feature_problem("output", output, geometry.out_features)
+    problems += feature_problem("input", input, geometry.in_features)
     if problems:
         raise SpecError(problems)
     parameters = []

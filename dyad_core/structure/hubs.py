@@ -17,7 +17,7 @@ from dyad_core.structure.entries import COMPONENTS, Component
 from dyad_core.structure.sizes import MAX_HUB_BLOCKS, check_size, geometry_dict
 from dyad_core.structure.wording import describe_group, formula
 
-__all__ = ["Connectivity", "FeatureGroup", "Hub", "Spread", "connectivity"]
+__all__ = ["SHOWN", "Connectivity", "FeatureGroup", "Hub", "Spread", "connectivity", "feature_group"]
 
 SHOWN = 8
 """Features listed of each group; the description names the rest."""
@@ -117,7 +117,7 @@ def connectivity(geometry: DyadGeometry) -> Connectivity:
         raise SpecError(problems)
     sides = zip(COMPONENTS, input_groupings(geometry), output_groupings(geometry), strict=False)
     hubs = [
-        (component, block, _members(inputs, block), _members(outputs, block))
+        (component, block, feature_group(inputs, block), feature_group(outputs, block))
         for component, inputs, outputs in sides
         for block in range(geometry.n_blocks)
     ]
@@ -135,7 +135,8 @@ def connectivity(geometry: DyadGeometry) -> Connectivity:
     )
 
 
-def _members(side: Side, group: int) -> FeatureGroup:
+def feature_group(side: Side, group: int) -> FeatureGroup:
+    """The features of one group of one side."""
     start, cycle = group * side.run, side.run * side.n_blocks
     first = tuple(p // side.run * cycle + start + p % side.run for p in range(min(SHOWN, side.block)))
     return FeatureGroup(describe_group(side, group), first, side.block)

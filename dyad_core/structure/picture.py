@@ -21,7 +21,7 @@ from dyad_core.errors import Problem, SpecError
 from dyad_core.geometry import DyadGeometry, IntArray, positive_integer
 from dyad_core.structure.cells import cell_edges
 from dyad_core.structure.counting import interval_counts, neighbourhood
-from dyad_core.structure.encoding import encode_counts, encoding_name
+from dyad_core.structure.encoding import encode_array, encoding_name
 from dyad_core.structure.entries import describe_axis
 from dyad_core.structure.products import exact_product
 from dyad_core.structure.sizes import MAX_CELLS, MAX_PATTERN_BLOCKS, check_size, geometry_dict
@@ -123,9 +123,9 @@ class Pattern:
             "counts": {
                 "encoding": encoding_name(self.both.dtype),
                 "dtype": self.both.dtype.name,
-                "blockdiag": encode_counts(self.blockdiag),
-                "blocktrans": encode_counts(self.blocktrans),
-                "both": encode_counts(self.both),
+                "blockdiag": encode_array(self.blockdiag),
+                "blocktrans": encode_array(self.blocktrans),
+                "both": encode_array(self.both),
             },
             "entries": self._entries() if self.single_entries else None,
             "totals": totals(self.geometry),

@@ -11,6 +11,8 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from dyad_core.errors import Problem, SpecError
 from dyad_core.geometry import DyadGeometry
 
@@ -24,6 +26,7 @@ __all__ = [
     "Chain",
     "check_chain",
     "check_size",
+    "feature_problem",
     "geometry_dict",
 ]
 
@@ -102,6 +105,13 @@ def _layer_problems(layer: DyadGeometry, max_blocks: int) -> list[Problem]:
         return check_size(layer, max_blocks)
     except SpecError as error:
         return list(error.problems)
+
+
+def feature_problem(name: str, feature: Any, size: int) -> list[Problem]:
+    """One problem when ``feature`` is not an index below ``size``; empty when it is."""
+    if not isinstance(feature, bool) and isinstance(feature, int | np.integer) and 0 <= feature < size:
+        return []
+    return [Problem(name, f"must be an integer from 0 to {size - 1}", feature)]
 
 
 def geometry_dict(geometry: DyadGeometry) -> dict[str, Any]:

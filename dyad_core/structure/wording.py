@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dyad_core.geometry import DyadGeometry, Side
 
-__all__ = ["describe_group", "formula", "percent"]
+__all__ = ["describe_group", "describe_runs", "formula", "percent"]
 
 
 def formula(geometry: DyadGeometry) -> str:
@@ -28,12 +28,16 @@ def _group(index: str, side: Side) -> str:
 
 def describe_group(side: Side, group: int) -> str:
     """The features of one group: ``0–191``, ``every 4th from 1`` or ``runs of 2, every 8th from 2``."""
-    start, cycle = group * side.run, side.run * side.n_blocks
-    if side.n_blocks == 1:
-        return _span(0, side.features)
-    if cycle == side.features:
-        return _span(start, side.run)
-    runs = "" if side.run == 1 else f"runs of {side.run}, "
+    return describe_runs(group * side.run, side.run, side.run * side.n_blocks, side.features)
+
+
+def describe_runs(start: int, run: int, cycle: int, features: int) -> str:
+    """``run`` features in each ``cycle`` of them, from ``start`` on: as :func:`describe_group`."""
+    if run == cycle:
+        return _span(0, features)
+    if cycle == features:
+        return _span(start, run)
+    runs = "" if run == 1 else f"runs of {run}, "
     return f"{runs}every {_ordinal(cycle)} from {start}"
 
 

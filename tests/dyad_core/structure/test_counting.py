@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dyad_core.geometry import DyadGeometry, Side, divisors
-from dyad_core.structure.counting import hub_overlap, input_groupings, interval_counts, joint_groups, neighbourhood
+from dyad_core.structure.counting import (
+    common_feature,
+    hub_overlap,
+    input_groupings,
+    interval_counts,
+    joint_groups,
+    neighbourhood,
+)
 
 from .oracle import WIDTHS, chains
 
@@ -85,3 +92,13 @@ def test_joint_groups_of_any_width_hold_every_feature_once(features: int):
     assert counts.sum() == features
     assert (counts.sum(axis=0) == features // 64).all()
     assert (counts.sum(axis=1) == features // 64).all()
+
+
+@given(side_pairs())
+def test_common_feature_is_the_smallest_in_both_groups(pair: tuple[Side, Side]):
+    first, second = pair
+    members, others = first.members(), second.members()
+    for group in range(min(first.n_blocks, 6)):
+        for other in range(min(second.n_blocks, 6)):
+            shared = set(members[group].tolist()) & set(others[other].tolist())
+            assert common_feature(first, group, second, other) == (min(shared) if shared else None)
