@@ -24,6 +24,7 @@ ENTRY_POINT_GROUP = "dyad.commands"
 
 BUILT_IN = {
     "bench": "dyad_core.cli.bench:app",
+    "project": "dyad_core.cli.project:app",
     "structure": "dyad_core.cli.structure:structure",
 }
 

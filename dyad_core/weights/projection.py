@@ -139,7 +139,8 @@ class Projection:
     @property
     def reading(self) -> str:
         """One sentence for each n: the nearest variant, what chance would keep, and what low rank keeps."""
-        return " ".join(_sentence(self.nearest(n)) for n in dict.fromkeys(c.geometry.n_blocks for c in self.candidates))
+        numbers = dict.fromkeys(candidate.geometry.n_blocks for candidate in self.candidates)
+        return " ".join(_sentence(self.nearest(n)) for n in numbers)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
@@ -265,7 +266,7 @@ def candidate_geometries(
             fitting.append(DyadGeometry(in_features, out_features, n, variant, grain))
         except SpecError as error:
             refused += [problem for problem in error.problems if problem not in refused]
-            skipped.append(Skipped(variant, n, grain, "; ".join(str(problem) for problem in error.problems)))
+            skipped.append(Skipped(variant, n, grain, str(error.problems[0])))
     if not fitting:
         raise SpecError(refused)
     return fitting, skipped

@@ -67,13 +67,15 @@ class Spectrum:
 
     def captured(self, rank: int) -> float:
         """Share of the energy that the best matrix of this rank keeps, 0 to 1."""
-        if rank >= len(self.values):
+        if rank >= len(self.values) or self.energy == 0:
             return 1.0
         return min(1.0, float(np.square(self.values[:rank]).sum()) / self.energy)
 
     @property
     def effective_rank(self) -> float:
-        """exp of the entropy of the energy shares: between 1 and the number of values."""
+        """exp of the entropy of the energy shares: between 1 and the number of values; 0 for zeros alone."""
+        if self.energy == 0:
+            return 0.0
         shares = np.square(self.values) / np.square(self.values).sum()
         positive = shares[shares > 0]
         return float(np.exp(-(positive * np.log(positive)).sum()))
@@ -84,7 +86,7 @@ class Spectrum:
         first = np.arange(min(count, 64))
         rest = np.linspace(64, count - 1, SHOWN_VALUES - 64).round().astype(int) if count > 64 else first[:0]
         index = np.unique(np.concatenate([first, rest]))
-        cumulative = np.minimum(np.cumsum(np.square(self.values)) / self.energy, 1.0)
+        cumulative = np.minimum(np.cumsum(np.square(self.values)) / (self.energy or 1.0), 1.0)
         return {
             "count": count,
             "index": index.tolist(),
