@@ -13,7 +13,7 @@ def page() -> None:
     st.title("System", anchor=False)
     st.markdown("What can this machine measure, with which versions, and is it busy?")
     machine = system()
-    st.subheader("Devices", anchor=False)
+    st.header("Devices", anchor=False)
     st.table(pd.DataFrame(device_records(machine)).set_index("device"))
     if not any(device.get("kind") == "cuda" for device in machine["devices"]):
         st.info(
@@ -23,19 +23,19 @@ def page() -> None:
         )
     for note in machine.get("notes") or []:
         st.caption(note)
-    st.subheader("Queue", anchor=False)
+    st.header("Queue", anchor=False)
     running = (machine.get("queue") or {}).get("running")
     st.markdown(queue_sentence(machine))
     if running:
         st.page_link("pages/layer_lab.py", label="Open the running one", query_params={"run": running})
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Versions", anchor=False)
+        st.header("Versions", anchor=False)
         st.table(pd.DataFrame(version_records(machine)).set_index("software"))
     with right:
-        st.subheader("Implementations", anchor=False)
+        st.header("Implementations", anchor=False)
         st.table(pd.DataFrame(machine.get("implementations") or [], columns=["name", "summary"]).set_index("name"))
-    st.caption(
+    st.markdown(
         f"Service at {client().address}, up since {words.moment(machine.get('server_started_at'))}, "
         f"runs kept in {machine.get('database', 'a database')}."
     )

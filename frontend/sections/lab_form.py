@@ -113,7 +113,7 @@ def _sizes() -> None:
 
 
 def _candidates() -> None:
-    blocks, variants, passes = st.columns([2.2, 1.6, 1.4])
+    blocks, variants, passes = st.columns([1.2, 1.2, 1])
     blocks.multiselect(
         "n_blocks",
         _with_chosen([str(n) for n in BLOCKS], "n_blocks"),
@@ -123,20 +123,18 @@ def _candidates() -> None:
         "start at n = 3. Type another number to add it.",
         **KEEP,
     )
-    variants.pills(
+    variants.multiselect(
         "variants",
         list(VARIANTS),
-        selection_mode="multi",
         format_func=VARIANTS.__getitem__,
         key="lab.variants",
         help="Which side BLOCKTRANS permutes: IT the inputs, OT the outputs, DT both. BD has no BLOCKTRANS: an ablation, not a "
         "DYAD layer.",
         **KEEP,
     )
-    passes.pills(
+    passes.multiselect(
         "passes",
         list(PASSES),
-        selection_mode="multi",
         format_func=PASSES.__getitem__,
         key="lab.passes",
         help="forward: inference. Training step: forward and backward with the gradients of weights and input.",

@@ -26,12 +26,12 @@ SPEED_VIEWS = {"speedup": "speed-up", "time": "time per call"}
 
 def show_result(api: ApiClient, record: RunRecord, result: RunResult) -> None:
     """Draw a finished run."""
-    st.markdown(f"##### {result.get('reading') or 'No reading was made for this run.'}")
+    st.markdown(f"### {result.get('reading') or 'No reading was made for this run.'}")
     show_warnings([*(record.get("warnings") or []), *(result.get("warnings") or [])])
     line = run_rows.environment_line(result["environment"])
     note = f"Measured on {line} · {words.moment(result['created_at'])} · took {words.duration(result['duration_s'])}"
     show_candidates(record["spec"], result["candidates"], note=note)
-    st.markdown("##### Every candidate")
+    st.markdown("### Every candidate")
     _table(run_rows.rows_of(result["candidates"]))
     with st.container(horizontal=True):
         for form, label in (("csv", "CSV"), ("json", "JSON")):
@@ -63,22 +63,19 @@ def show_candidates(
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = passes[0]
         if len(passes) > 1:
-            picked = st.segmented_control(
+            chosen = st.radio(
                 "pass",
                 passes,
-                default=chosen,
-                required=True,
+                horizontal=True,
                 format_func=lambda name: PASS_WORDS.get(name, name),
                 label_visibility="collapsed",
                 key=f"lab.view.pass{suffix}",
                 help="Which pass the charts show; the table has all.",
             )
-            chosen = picked or chosen
-        view = st.segmented_control(
+        view = st.radio(
             "speed as",
             list(SPEED_VIEWS),
-            default="speedup",
-            required=True,
+            horizontal=True,
             format_func=SPEED_VIEWS.__getitem__,
             label_visibility="collapsed",
             key=f"lab.view.speed{suffix}",

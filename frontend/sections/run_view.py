@@ -56,10 +56,10 @@ def run_view(api: ApiClient, record: RunRecord) -> None:
 
 
 def _show(api: ApiClient, record: RunRecord) -> None:
-    st.subheader("Run", anchor=False, divider="gray")
+    st.header("Run", anchor=False, divider="gray")
     origin = " · imported" if record.get("origin") == "imported" else ""
     st.caption(
-        f"{run_rows.spec_line(record['spec'])} · {words.moment(record['created_at'])}{origin} · run `{record['id']}`"
+        f"{run_rows.spec_line(record['spec'])} · {words.moment(record['created_at'])}{origin} · run {record['id']}"
     )
     result = record.get("result")
     if record["status"] in ("queued", "running"):

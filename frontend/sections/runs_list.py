@@ -23,7 +23,7 @@ KEEP: dict[str, Any] = {"persist_state": "session"}
 def import_box(api: ApiClient) -> None:
     """Take a result file that was measured elsewhere."""
     with st.expander("Import a result file from another machine", icon=":material/upload_file:"):
-        st.caption("The JSON that Export writes, `dyad bench --json` prints and `python -m dyad_core.bench` makes.")
+        st.caption("The JSON that Export writes, dyad bench --json prints and python -m dyad_core.bench makes.")
         # A new key after each import, so that the same file is not taken twice.
         turn = st.session_state.setdefault("runs.imports", 0)
         upload = st.file_uploader("Result file (JSON)", type=["json"], key=f"runs.upload.{turn}")
@@ -114,7 +114,7 @@ def _entry(api: ApiClient, item: Entry) -> None:
                     st.badge("imported", color="violet", icon=":material/upload_file:")
             if item.headline:
                 st.markdown(item.headline)
-            st.caption(f"{item.details}  \n{item.when} · run `{item.run_id[:8]}`")
+            st.caption(f"{item.details}  \n{item.when} · run {item.run_id[:8]}")
         with actions, st.container(horizontal=True, horizontal_alignment="right"):
             _actions(api, item)
 

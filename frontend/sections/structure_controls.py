@@ -80,10 +80,10 @@ def geometry_controls() -> None:
         }
         for name, box in boxes.items():
             box.number_input(name, step=1, format="%d", key=f"structure.{name}", help=helps[name], **KEEP)
-        st.segmented_control(
+        st.radio(
             "variant",
             list(VARIANT_WORDS),
-            required=True,
+            horizontal=True,
             format_func=str.upper,
             key="structure.variant",
             help="  \n".join(f"**{name.upper()}** {text}." for name, text in VARIANT_WORDS.items()),

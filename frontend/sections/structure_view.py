@@ -43,7 +43,7 @@ def show_totals(layer: Layer, whole: PatternJson) -> None:
 
 def show_pattern(layer: Layer, whole: PatternJson) -> None:
     """Draw the whole weight and, beside it, a close-up of the chosen window."""
-    st.subheader("Where the weights are", anchor=False, divider="gray")
+    st.header("Where the weights are", anchor=False, divider="gray")
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Whole weight.** Drag a box to look closer.")
@@ -102,7 +102,7 @@ def _take_box() -> None:
 
 def show_graph(layer: Layer) -> None:
     """Draw which inputs meet which outputs, and through which block."""
-    st.subheader("Who meets whom", anchor=False, divider="gray")
+    st.header("Who meets whom", anchor=False, divider="gray")
     try:
         graph = structure_data.connectivity(api_url(), layer)
     except ApiProblemError as error:
@@ -119,7 +119,7 @@ def show_graph(layer: Layer) -> None:
 
 def show_reach(layer: Layer) -> None:
     """Draw which share of input-output pairs is connected after 1 to 12 layers, all variants beside the chosen one."""
-    st.subheader("Reach of stacked layers", anchor=False, divider="gray")
+    st.header("Reach of stacked layers", anchor=False, divider="gray")
     if layer.in_features == layer.out_features:
         st.markdown(f"The same layer again and again, 1 to {DEPTH} times.")
     else:

@@ -47,7 +47,9 @@ def test_a_first_measurement_from_click_to_charts(page: Page) -> None:
     set_number(page, "out_features", 128)
     set_number(page, "tokens", 16)
     set_number(page, "time budget (s)", 1)
-    page.get_by_role("button", name="OT", exact=True).click()
+    page.get_by_role("combobox", name="variants").click()
+    page.get_by_role("option", name="OT", exact=True).click()
+    page.keyboard.press("Escape")
     expect(page.get_by_text("4 candidates against the dense twin")).to_be_visible()
     page.get_by_role("button", name="Run", exact=True).click()
 

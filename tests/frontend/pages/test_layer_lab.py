@@ -34,7 +34,7 @@ def test_the_page_opens_with_the_preset_of_the_first_layer(open_page: Open) -> N
 
 def test_every_control_has_a_help_text(open_page: Open) -> None:
     page = open_page()
-    controls = [*page.selectbox, *page.number_input, *page.multiselect, *page.pills]
+    controls = [*page.selectbox, *page.number_input, *page.multiselect, *page.radio]
 
     assert len(controls) >= 13
     assert [control.label for control in controls if not control.help] == []
@@ -83,7 +83,7 @@ def test_a_link_shows_the_run_and_refills_every_control(open_page: Open, finishe
     assert page.number_input(key="lab.tokens").value == 8
     assert page.number_input(key="lab.threads").value == 1
     assert page.multiselect(key="lab.n_blocks").value == ["4"]
-    assert page.pills(key="lab.variants").value == ["it", "ot", "dt", "bd"]
+    assert page.multiselect(key="lab.variants").value == ["it", "ot", "dt", "bd"]
     assert page.selectbox(key="lab.preset").value == "Custom sizes"
     assert "Measured on" in texts(page.caption)
     assert len(page.dataframe[0].value) == 10
@@ -93,9 +93,9 @@ def test_a_link_shows_the_run_and_refills_every_control(open_page: Open, finishe
 def test_times_and_the_other_pass_are_one_choice_away(open_page: Open, finished: RunRecord) -> None:
     page = open_page(run=finished["id"])
 
-    page.segmented_control(key="lab.view.speed").set_value("time").run()
+    page.radio(key="lab.view.speed").set_value("time").run()
     assert charts(page)[0].startswith("Median time per call")
-    page.segmented_control(key="lab.view.pass").set_value("train_step").run()
+    page.radio(key="lab.view.pass").set_value("train_step").run()
     assert not page.exception
     assert len(charts(page)) == 2
 

@@ -30,7 +30,7 @@ def test_the_first_layer_is_drawn_whole_close_up_as_graph_and_in_depth(open_page
 
 def test_a_control_redraws_and_the_address_follows(open_page: Open) -> None:
     page = open_page("structure")
-    page.segmented_control(key="structure.variant").set_value("dt").run()
+    page.radio(key="structure.variant").set_value("dt").run()
     page.number_input(key="structure.n_blocks").set_value(8).run()
 
     assert "Weight pattern of DT with n = 8" in alts(page)[0]
@@ -45,7 +45,7 @@ def test_a_link_opens_the_same_picture(open_page: Open) -> None:
     page = open_page("structure", **link, **window)
 
     assert not page.exception
-    assert page.segmented_control(key="structure.variant").value == "ot"
+    assert page.radio(key="structure.variant").value == "ot"
     assert "outputs 8 to 23 by inputs 0 to 15" in alts(page)[1]
 
 
@@ -54,7 +54,7 @@ def test_what_a_link_says_wrongly_is_left_out(open_page: Open) -> None:
 
     assert not page.exception
     assert page.number_input(key="structure.in_features").value == 768
-    assert page.segmented_control(key="structure.variant").value == "it"
+    assert page.radio(key="structure.variant").value == "it"
     assert page.number_input(key="structure.n_blocks").value == 8
 
 
