@@ -284,7 +284,8 @@ def _sentence(candidate: ProjectedCandidate) -> str:
         f"At n = {geometry.n_blocks} the nearest is {geometry.variant}: it keeps {candidate.captured_energy:.1%} of the energy "
         f"(relative error {candidate.relative_error:.2f}; an unstructured matrix would keep {candidate.unstructured_energy:.1%})"
     )
-    if candidate.low_rank is None:
-        return f"{text}."
-    low = candidate.low_rank
-    return f"{text}; a low-rank matrix of no more parameters (rank {low.rank}) keeps {low.captured_energy:.1%}."
+    beside = candidate.block_diagonal
+    others = f"block-diagonal of no more parameters (n = {beside.n_blocks}) keeps {beside.captured_energy:.1%}"
+    if candidate.low_rank is not None:
+        others += f", low rank (rank {candidate.low_rank.rank}) {candidate.low_rank.captured_energy:.1%}"
+    return f"{text}; {others}."
