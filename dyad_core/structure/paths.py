@@ -22,7 +22,7 @@ from dyad_core.structure.reach import extend, link, reached_pairs, start
 from dyad_core.structure.sizes import MAX_HUB_BLOCKS, MAX_LAYERS, MAX_PATH_BLOCKS, Chain, check_chain, geometry_dict
 from dyad_core.structure.spread import PathCounts, path_counts
 
-__all__ = ["Depth", "Reachability", "reachability", "stack"]
+__all__ = ["Depth", "Reachability", "reachability", "reached_by_depth", "stack"]
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def reachability(layers: Sequence[DyadGeometry], *, paths: bool = False) -> Reac
             named ``layers.<index from 0>.<field>``.
     """
     chain = check_chain(layers, MAX_PATH_BLOCKS if paths else MAX_HUB_BLOCKS)
-    reached, parts = _reached_by_depth(chain), connected_parts(chain)
+    reached, parts = reached_by_depth(chain), connected_parts(chain)
     spreads = list(path_counts(chain)) if paths else [None] * len(chain)
     depths = [
         Depth(depth, chain[0].in_features, layer.out_features, reached[depth - 1], parts[depth - 1], spreads[depth - 1])
@@ -116,7 +116,7 @@ def reachability(layers: Sequence[DyadGeometry], *, paths: bool = False) -> Reac
     return Reachability(chain, tuple(depths), cautions(chain, full=depths[-1].full))
 
 
-def _reached_by_depth(chain: Chain) -> list[int]:
+def reached_by_depth(chain: Chain) -> list[int]:
     """Pairs that the first 1, 2, … layers join."""
     inputs, reach = chain[0].in_features, start(chain[0])
     reached = [chain[0].positions]

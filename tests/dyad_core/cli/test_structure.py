@@ -9,8 +9,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from dyad_core import DyadGeometry
-from dyad_core.structure import connectivity, reachability, stack, totals
 from dyad_core.cli.structure import structure
+from dyad_core.structure import advice, connectivity, reachability, stack, totals
 
 
 def call(*arguments: str) -> Result:
@@ -44,12 +44,35 @@ def test_json_is_what_the_library_answers():
     }
 
 
+def test_advice_lists_every_n_and_takes_one():
+    result = call("--in", "96", "--out", "384", "--advice")
+    assert result.exit_code == 0
+    text = " ".join(result.output.split())
+    assert "Take: n_blocks=4 with it costs 50.0 % of dense" in text
+    for choice in advice(96, 384).choices:
+        assert f"{choice.geometry.parameters:,}" in text
+
+
+def test_advice_says_when_nothing_fits_and_what_padding_would_do():
+    result = call("--in", "97", "--out", "384", "--advice")
+    assert result.exit_code == 0
+    text = " ".join(result.output.split())
+    assert "n_blocks=8 needs padding to 104→384" in text
+    assert "None: no n_blocks from 3" in text
+
+
+def test_advice_as_json_is_what_the_library_answers():
+    result = call("--in", "96", "--out", "384", "--grain", "2", "--advice", "--json")
+    assert json.loads(result.output) == advice(96, 384, grains=(2,)).to_dict()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("--in", "768", "--out", "3070"), "out_features: must be divisible by n_blocks=4"),
         (("--in", "768", "--out", "768", "--variant", "xt"), "variant: must be one of it, ot, dt, bd"),
         (("--in", "768", "--out", "768", "--depth", "49"), "depth: must be at most 48"),
+        (("--in", "0", "--out", "768", "--advice"), "in_features: must be a positive integer"),
         (("--in", "1024", "--out", "1024", "--blocks", "512"), "n_blocks: must be at most 256"),
     ],
 )
