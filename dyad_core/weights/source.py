@@ -108,8 +108,10 @@ def sniff(source: Source) -> FileFormat:
         return "npy"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "torch"
-    # A safetensors header of 640 bytes begins like a pickle of protocol 2; a length has zeros where a pickle has none.
-    if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05" and any(head[4:8]):
+    # A safetensors header of 640 bytes begins like a pickle, but with the zeros of a length and a brace behind it.
+    if head[8:9] == b"{" and not any(head[4:8]):
+        return "safetensors"
+    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         legacy = b"l\xfc\x9cF\xf9 j\xa8P\x19" in head
         written = "written by torch.save before 1.6, which is" if legacy else ""
         refuse(
@@ -127,7 +129,7 @@ def sniff(source: Source) -> FileFormat:
 
 def readable_bytes(count: int) -> str:
     """A size for people, with the exact number."""
-    for name, unit in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+    for name, unit in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if count >= unit:
             return f"{count / unit:.4g} {name} ({count:,} bytes)"
     return f"{count} bytes"

@@ -83,7 +83,7 @@ def _data_start(source: Source, info: zipfile.ZipInfo) -> int:
     """Where a record's values begin: behind its own header, which must agree with the directory."""
     magic, _, _, method, *_, name_length, extra_length = LOCAL.unpack(source.read(info.header_offset, LOCAL.size))
     start = info.header_offset + LOCAL.size
-    name = source.read(start, name_length)
-    if magic != b"PK\x03\x04" or method != zipfile.ZIP_STORED or name.decode("utf-8", "replace") != info.orig_filename:
+    agrees = magic == b"PK\x03\x04" and method == zipfile.ZIP_STORED
+    if not agrees or source.read(start, name_length).decode("utf-8", "replace") != info.orig_filename:
         refuse("file", "a record's own header must agree with the zip directory", info.orig_filename[:80], DAMAGED)
     return int(start + name_length + extra_length)
