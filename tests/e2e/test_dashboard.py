@@ -53,7 +53,7 @@ def test_a_first_measurement_from_click_to_charts(page: Page) -> None:
     expect(page.get_by_text("4 candidates against the dense twin")).to_be_visible()
     page.get_by_role("button", name="Run", exact=True).click()
 
-    expect(page.get_by_role("heading", name="Every candidate")).to_have_count(1, timeout=2 * MINUTE)
+    expect(page.get_by_role("heading", name="Every candidate", exact=True)).to_have_count(1, timeout=2 * MINUTE)
     assert re.search(r"\?run=[0-9a-f]{32}$", page.url)
     expect(chart(page, "chart.speed")).to_be_visible()
     expect(chart(page, "chart.memory")).to_be_visible()
@@ -64,7 +64,7 @@ def test_a_first_measurement_from_click_to_charts(page: Page) -> None:
     expect(page.get_by_text("Measured on").first).to_be_visible()
     expect(page.get_by_text(re.compile("forward")).first).to_be_visible()
 
-    page.get_by_text("time per call").click()
+    page.get_by_test_id("stRadio").get_by_text("time per call").click()
     expect(chart(page, "chart.time")).to_be_visible()
     with page.expect_download() as downloading:
         page.get_by_role("button", name="Download CSV").click()
@@ -96,7 +96,7 @@ def test_a_run_that_ends_while_one_looks_turns_into_its_result(page: Page, serve
     open_lab(page, f"/?run={run_id}")
     page.reload()
 
-    expect(page.get_by_role("heading", name="Every candidate")).to_have_count(1, timeout=2 * MINUTE)
+    expect(page.get_by_role("heading", name="Every candidate", exact=True)).to_have_count(1, timeout=2 * MINUTE)
     assert status(servers, run_id) == "succeeded"
 
 
@@ -118,7 +118,7 @@ def test_the_structure_is_drawn_and_redrawn_and_a_box_looks_closer(page: Page) -
         expect(chart(page, key)).to_be_attached()
     expect(page.get_by_text("43.75 %").first).to_be_visible()
 
-    page.get_by_role("radio", name="DT", exact=True).click()
+    page.get_by_test_id("stRadio").get_by_text("DT", exact=True).click()
     expect(page.get_by_text("i mod 4").first).to_be_visible()
     page.wait_for_url(re.compile("variant=dt"))
     expect(page.get_by_role("figure", name=re.compile("Share of .* by DT"))).to_be_attached()
@@ -144,7 +144,7 @@ def test_the_structure_is_drawn_and_redrawn_and_a_box_looks_closer(page: Page) -
 def test_runs_are_listed_imported_opened_and_deleted(page: Page, servers) -> None:
     run_id = submit(servers, SMALL)
     open_lab(page, f"/?run={run_id}")
-    expect(page.get_by_role("heading", name="Every candidate")).to_have_count(1, timeout=2 * MINUTE)
+    expect(page.get_by_role("heading", name="Every candidate", exact=True)).to_have_count(1, timeout=2 * MINUTE)
     export = httpx.get(f"{servers.backend.url}/api/v1/benchmarks/{run_id}/export?format=json", trust_env=False)
 
     page.get_by_role("link", name="Runs").click()
@@ -163,7 +163,7 @@ def test_runs_are_listed_imported_opened_and_deleted(page: Page, servers) -> Non
     expect(marked).to_have_count(0)
 
     entry.get_by_role("link", name="Open").click()
-    expect(page.get_by_role("heading", name="Every candidate")).to_have_count(1)
+    expect(page.get_by_role("heading", name="Every candidate", exact=True)).to_have_count(1)
     assert run_id in page.url
 
 
