@@ -189,7 +189,7 @@ def test_an_end_without_a_result_is_a_failure_even_with_exit_code_0(fake_worker:
 
 
 def test_a_result_does_not_excuse_a_bad_exit(fake_worker: Fake) -> None:
-    fake_worker("open(request['result_path'], 'w').write(json.dumps({'run': {}})); os._exit(4)")
+    fake_worker("open(request['result_path'], 'w').write(json.dumps({'result': {}})); os._exit(4)")
     with pytest.raises(BenchmarkFailed, match="exit code 4"):
         run_benchmark(SMALL)
 
