@@ -84,7 +84,7 @@ def dashboard_program(host: str, port: int, api_url: str) -> Program:
         health_url=f"{url}/_stcore/health",
         url=url,
         environment={"DYAD_API_URL": api_url},
-        folder=ROOT,  # Streamlit reads .streamlit/config.toml from here
+        folder=ROOT,  # makes the package frontend importable; its configuration lies beside the entry script
     )
 
 
