@@ -41,7 +41,8 @@ MAX_HUB_BLOCKS = 256
 cost of counting pairs grows with n⁴. The JSON of connectivity holds two n × n matrices."""
 
 MAX_PATH_BLOCKS = 64
-"""n of distributions and curves of path counts: up to n² classes of features on either side, so n⁴ counts by depth."""
+"""n of distributions and curves of path counts: up to n² classes of features on either side, so n⁴ counts by depth;
+48 layers of 64 take 0.1 to 0.8 s, up to 2 s where no two inputs are alike."""
 
 MAX_LAYERS = 48
 """Layers of a chain."""

@@ -71,6 +71,11 @@ def test_classes_taken_together(chain: list[DyadGeometry]):
     check(chain, found)
 
 
+@pytest.mark.parametrize("variant", ["it", "dt", "bd"])
+def test_deep_chains_are_logarithms(variant: str):
+    check(chain := [DyadGeometry(24, 24, 4, variant)] * 40, heatmaps(chain))
+
+
 @given(chains(max_layers=3))
 def test_hops_of_single_classes_are_those_of_their_features(chain: list[DyadGeometry]):
     found = heatmaps(chain)
