@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dyad_core.weights.energy import energy
 from dyad_core.weights.source import refuse
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def as_scaled(matrix: Tensor | np.ndarray[Any, Any] | LoadedMatrix, field: str =
     if abs(exponent) > SAFE_EXPONENT:
         scale = math.ldexp(1.0, exponent - 1)  # the largest value becomes one between 1 and 2
         values = (values.double() / scale).to(values.dtype)
-    return Scaled(values, scale, sum(float(chunk.double().square_().sum()) for chunk in row_chunks(values)))
+    return Scaled(values, scale, energy(values))
 
 
 def check_finite(values: Tensor, field: str) -> None:
