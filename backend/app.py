@@ -21,10 +21,11 @@ from backend.jobs.desk import Desk
 from backend.jobs.kind import JobKind, all_kinds
 from backend.jobs.turn import turn_for
 from backend.metrics import Metrics
-from backend.routes import benchmarks, health, jobs, structure, system
+from backend.routes import benchmarks, health, jobs, projection, structure, system, uploads
 from backend.settings import Settings
 from backend.store.database import open_database
 from backend.store.store import Store
+from backend.uploads import Uploads
 from dyad_core._version import __version__
 from dyad_core.bench.system import system_info
 
@@ -47,9 +48,9 @@ def create_app(settings: Settings | None = None, *, kinds: Mapping[str, JobKind]
         responses=problems.PROBLEM_RESPONSES,
     )
     app.state.settings = settings
-    app.state.kinds = all_kinds() if kinds is None else kinds
+    app.state.kinds = all_kinds(settings) if kinds is None else kinds
     api = APIRouter(prefix="/api/v1")
-    for module in (benchmarks, jobs, structure, system):
+    for module in (benchmarks, jobs, structure, projection, uploads, system):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -67,7 +68,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         metrics = Metrics(store)
         turn = turn_for(engine, settings.home)
         desk = Desk(store, app.state.kinds, turn, settings.queue_limit, metrics)
-        app.state.service = Service(settings, store, desk, metrics, datetime.now(UTC))
+        kept = Uploads(settings)
+        await run_in_threadpool(kept.sweep)
+        app.state.service = Service(settings, store, desk, metrics, kept, datetime.now(UTC))
         # Asking for the devices takes seconds the first time; nobody should wait for it at the first request.
         threading.Thread(target=system_info, name="dyad-system-info", daemon=True).start()
         desk.runner.start()

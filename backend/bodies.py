@@ -10,22 +10,40 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
+from pydantic import TypeAdapter
 
 from backend.problems import Refusal
 from backend.settings import Settings
 from dyad_core.errors import Problem, SpecError
 
-__all__ = ["BodyBytes", "JsonBody", "body_schema", "build"]
+__all__ = [
+    "BodyBytes",
+    "JsonBody",
+    "Problems",
+    "as_object",
+    "body_schema",
+    "build",
+    "media_type_of",
+    "nested",
+    "or_null",
+    "schema_of",
+]
 
 DEEPEST = 32
 LARGEST_INTEGER = 2**63 - 1
 LONGEST_INTEGER_TEXT = 400
 _T = TypeVar("_T")
+
+
+def media_type_of(request: Request, missing: str) -> str:
+    """The media type that the request declares for its body, without parameters; ``missing`` where it says none."""
+    return request.headers.get("content-type", missing).partition(";")[0].strip().lower()
 
 
 async def read_bytes(request: Request) -> bytes:
@@ -35,7 +53,7 @@ async def read_bytes(request: Request) -> bytes:
         Refusal: 415 for a body that says it is not JSON, 413 for one that is too large.
     """
     settings: Settings = request.app.state.settings
-    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    media_type = media_type_of(request, "application/json")
     if media_type != "application/json" and not media_type.endswith("+json"):
         problem = Problem("Content-Type", "must be application/json", media_type, "send the header with the body")
         raise Refusal(415, "The body must be JSON.", problem)
@@ -157,6 +175,80 @@ def build(kind: Callable[..., _T], values: dict[str, Any], allowed: frozenset[st
     if problems:
         raise SpecError(problems)
     return made
+
+
+class Problems:
+    """What is wrong with a request, gathered so that everything is said at once."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.found: list[Problem] = []
+
+    @contextmanager
+    def collecting(self, prefix: str = "") -> Iterator[None]:
+        """Keep the problems that the ``with`` block raises, their fields named under ``prefix``."""
+        try:
+            yield
+        except SpecError as error:
+            self.found += [
+                problem if not prefix or problem.field == prefix else problem.under(prefix)
+                for problem in error.problems
+            ]
+
+    def refuse_unknown(self, values: dict[str, Any], known: Collection[str]) -> None:
+        """Add one problem for each field that is not known."""
+        rule, listed = "is not a field of this request", f"known fields: {', '.join(known)}"
+        self.found += [Problem(name, rule, value, listed) for name, value in values.items() if name not in known]
+
+    def flag(self, values: dict[str, Any], name: str) -> bool:
+        """A field that is true or false, false when it is missing."""
+        value = values.get(name, False)
+        if not isinstance(value, bool):
+            self.found.append(Problem(name, "must be true or false", value))
+        return value is True
+
+    def stop(self) -> None:
+        """Return when there is none.
+
+        Raises:
+            SpecError: with all of them.
+        """
+        if self.found:
+            raise SpecError(self.found)
+
+
+def as_object(name: str, value: Any) -> dict[str, Any]:
+    """A value that must be a JSON object.
+
+    Raises:
+        SpecError: it is none.
+    """
+    if not isinstance(value, dict):
+        raise SpecError([Problem(name, "must be an object", value)])
+    return value
+
+
+def nested(problems: Problems, kind: Callable[..., _T], values: dict[str, Any], name: str) -> _T | None:
+    """Build a dataclass from the object in the field ``name``; None when it is missing, null or wrong."""
+    if values.get(name) is None:
+        return None
+    with problems.collecting(name):
+        return build(kind, as_object(name, values[name]))
+    return None
+
+
+def schema_of(kind: Any) -> dict[str, Any]:
+    """The JSON schema of a dataclass without references, to be put into a larger one."""
+    schema = TypeAdapter(kind).json_schema()
+    if "$defs" in schema:
+        msg = f"{kind.__name__} refers to other schemas: put those of its fields in by hand"
+        raise TypeError(msg)
+    return schema
+
+
+def or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a value that may be null."""
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def body_schema(schema: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from backend.jobs.desk import Desk
 from backend.metrics import Metrics
 from backend.settings import Settings
 from backend.store.store import Store
+from backend.uploads import Uploads
 
-__all__ = ["DeskDep", "Limit", "Offset", "Service", "ServiceDep"]
+__all__ = ["DeskDep", "Limit", "Offset", "Service", "ServiceDep", "UploadsDep"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Service:
     store: Store
     desk: Desk
     metrics: Metrics
+    uploads: Uploads
     started_at: datetime
 
 
@@ -36,7 +38,12 @@ def _desk(request: Request) -> Desk:
     return _service(request).desk
 
 
+def _uploads(request: Request) -> Uploads:
+    return _service(request).uploads
+
+
 ServiceDep = Annotated[Service, Depends(_service)]
 DeskDep = Annotated[Desk, Depends(_desk)]
+UploadsDep = Annotated[Uploads, Depends(_uploads)]
 Limit = Annotated[int, Query(ge=1, le=500, description="Records on a page.")]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1, description="Records to skip.")]

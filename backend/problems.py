@@ -28,6 +28,7 @@ from starlette.responses import JSONResponse
 from backend.jobs.desk import QueueFull, StillRunning
 from backend.jobs.states import IllegalChange
 from backend.store.store import UnknownJob
+from backend.uploads import UnknownUpload
 from dyad_core.errors import DyadError, Problem, SpecError
 
 __all__ = ["PROBLEM_RESPONSES", "ProblemDocument", "Refusal", "install", "problem_response"]
@@ -59,10 +60,13 @@ class ProblemDocument(BaseModel):
     errors: list[FieldProblem]
 
 
+_SCHEMA = {key: value for key, value in TypeAdapter(ProblemDocument).json_schema().items() if key != "$defs"}
+_SCHEMA["properties"]["errors"]["items"] = TypeAdapter(FieldProblem).json_schema()  # a reference would not be found
+
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {
         "description": "The request cannot be served; one entry of `errors` per wrong field.",
-        "content": {MEDIA_TYPE: {"schema": TypeAdapter(ProblemDocument).json_schema()}},
+        "content": {MEDIA_TYPE: {"schema": _SCHEMA}},
     }
 }
 """For the OpenAPI document: what every route may answer instead."""
@@ -139,6 +143,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Refusal, _refusal)
     app.add_exception_handler(UnknownJob, _unknown_job)
+    app.add_exception_handler(UnknownUpload, _unknown_upload)
     app.add_exception_handler(IllegalChange, _illegal_change)
     app.add_exception_handler(StillRunning, _still_running)
     app.add_exception_handler(QueueFull, _queue_full)
@@ -182,6 +187,11 @@ def _refusal(_request: Request, error: Exception) -> JSONResponse:
 def _unknown_job(_request: Request, error: Exception) -> JSONResponse:
     problem = Problem("id", "no run has this id", str(error), "GET /api/v1/jobs lists every run")
     return problem_response(404, "There is no run with this id.", [problem])
+
+
+def _unknown_upload(_request: Request, error: Exception) -> JSONResponse:
+    problems = error.problems if isinstance(error, UnknownUpload) else ()
+    return problem_response(404, "There is no upload with this id.", problems)
 
 
 def _illegal_change(_request: Request, error: Exception) -> JSONResponse:

@@ -27,6 +27,9 @@ class Settings(BaseSettings):
         dashboard_port: port of the dashboard that ``dyad up`` starts (``DYAD_DASHBOARD_PORT``).
         api_url: where clients find the service (``DYAD_API_URL``).
         max_body_bytes: largest request body that is read (``DYAD_MAX_BODY_BYTES``).
+        max_upload_bytes: largest uploaded file (``DYAD_MAX_UPLOAD_BYTES``).
+        max_matrix_bytes: largest matrix that is read from one, in bytes as float32, float64 where the file has that
+            (``DYAD_MAX_MATRIX_BYTES``).
         queue_limit: how many jobs may wait; further ones are refused with 429 (``DYAD_QUEUE_LIMIT``).
     """
 
@@ -39,6 +42,8 @@ class Settings(BaseSettings):
     dashboard_port: int = Field(default=8501, ge=0, le=65535)
     api_url: str = "http://127.0.0.1:8000"
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
+    max_upload_bytes: int = Field(default=4 * 2**30, ge=1024)
+    max_matrix_bytes: int = Field(default=2**30, ge=1024)
     queue_limit: int = Field(default=100, ge=1)
 
     @property

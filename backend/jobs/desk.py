@@ -95,21 +95,21 @@ class Desk:
         items = [summary(job, self.store.queue_position(job)) for job in jobs]
         return {"items": items, "total": total, "limit": limit, "offset": offset}
 
-    def cancel(self, job_id: str, *, kind: str) -> dict[str, Any]:
+    def cancel(self, job_id: str, *, kind: str | None = None) -> dict[str, Any]:
         """Cancel a job and return its record; a running one ends within two seconds.
 
         Raises:
-            UnknownJob: no job of this kind has this id.
+            UnknownJob: no job (of this kind) has this id.
             IllegalChange: the job is over.
         """
         self.find(job_id, kind=kind)
         return self._record(self.runner.cancel(job_id))
 
-    def delete(self, job_id: str, *, kind: str) -> None:
+    def delete(self, job_id: str, *, kind: str | None = None) -> None:
         """Forget a job; a queued one is cancelled first, so that nobody waits for it any longer.
 
         Raises:
-            UnknownJob: no job of this kind has this id.
+            UnknownJob: no job (of this kind) has this id.
             StillRunning: it has to be cancelled and to end first.
         """
         if self.find(job_id, kind=kind).status is State.QUEUED:

@@ -1,7 +1,7 @@
 """What a kind of job is, and the registry of all kinds.
 
-To add a kind, add one file to :mod:`backend.jobs.kinds` that defines ``KIND``, an object with the members of
-:class:`JobKind`. It is found by its presence; the queue, the store and ``/jobs`` need no change.
+To add a kind, add one file to :mod:`backend.jobs.kinds` that defines ``make(settings)``, which returns an object with
+the members of :class:`JobKind`. It is found by its presence; the queue, the store and ``/jobs`` need no change.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from backend.settings import Settings
 
 __all__ = ["JobKind", "OnProgress", "Outcome", "Request", "all_kinds"]
 
@@ -36,12 +38,19 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job that succeeded leaves behind; ``result`` is JSON-ready."""
+    """What a job that succeeded leaves behind.
+
+    Attributes:
+        result: JSON-ready.
+        headline: one sentence that says what was found.
+        warnings: what the user should know about the result.
+        environment_digest: identity of the machine, where the result depends on it.
+    """
 
     result: dict[str, Any]
     headline: str | None
     warnings: list[str]
-    environment_digest: str
+    environment_digest: str | None = None
 
 
 class JobKind(Protocol):
@@ -67,10 +76,10 @@ class JobKind(Protocol):
         """
 
 
-def all_kinds() -> Mapping[str, JobKind]:
+def all_kinds(settings: Settings) -> Mapping[str, JobKind]:
     """Every kind in :mod:`backend.jobs.kinds` by its name."""
     package = importlib.import_module("backend.jobs.kinds")
     names = (module.name for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."))
     modules = (importlib.import_module(name) for name in names)
-    kinds: list[JobKind] = [module.KIND for module in modules]
+    kinds: list[JobKind] = [module.make(settings) for module in modules]
     return {kind.name: kind for kind in kinds}

@@ -33,13 +33,12 @@ STOP_TIMEOUT_S = 10.0
 
 DIED = {
     "title": "The server stopped while this was running",
-    "detail": "The server ended without finishing this run, so its measurement was stopped and has no result. "
-    "Nothing else is affected; start the run again to measure it.",
+    "detail": "The server ended without finishing this run, so it has no result. "
+    "Nothing else is affected; start the run again.",
 }
 SHUT_DOWN = {
     "title": "The server was shut down while this was running",
-    "detail": "The server was asked to stop, so this measurement was stopped and has no result. "
-    "Start the run again to measure it.",
+    "detail": "The server was asked to stop, so this run was stopped and has no result. Start the run again.",
 }
 
 
@@ -175,11 +174,11 @@ class Runner:
         except DyadError as error:
             # The first line is for people; what the process wrote before it ended is for whoever runs the server.
             _log.warning("job %s failed: %s", job.id, error)
-            return State.FAILED, {"error": {"title": "The measurement could not be made", "detail": _sentence(error)}}
+            return State.FAILED, {"error": {"title": "The run failed", "detail": _sentence(error)}}
         except Exception as error:  # noqa: BLE001 - the job must end and the queue must go on, whatever it was
             _log.exception("job %s failed in an unforeseen way", job.id)
             detail = f"{type(error).__name__}: {error}. The server's log has the details."
-            return State.FAILED, {"error": {"title": "The measurement failed in an unforeseen way", "detail": detail}}
+            return State.FAILED, {"error": {"title": "The run failed in an unforeseen way", "detail": detail}}
         return State.SUCCEEDED, _columns(job, outcome, progress.latest)
 
     def _finish(self, job: Job, ending: State, values: dict[str, Any]) -> None:

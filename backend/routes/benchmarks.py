@@ -13,7 +13,7 @@ from backend.jobs.kinds.benchmark import KIND, imported
 from backend.jobs.records import BenchmarkPage, BenchmarkRecord, ImportedRecord
 from backend.jobs.states import State
 from backend.problems import Refusal
-from backend.routes.events import event_stream
+from backend.routes.events import EVENT_STREAM, event_stream
 from backend.store.store import Filter
 from dyad_core.bench import BenchmarkRun
 from dyad_core.bench.export import to_csv
@@ -25,18 +25,6 @@ router = APIRouter(prefix="/benchmarks", tags=["benchmarks"])
 
 EXAMPLE = {"in_features": 768, "out_features": 3072, "tokens": 4096, "n_blocks": [4, 8], "variants": ["it", "ot"]}
 _ORDERS = Literal["created_at", "-created_at"]
-_EVENT = {
-    "type": "object",
-    "required": ["event", "data"],
-    "properties": {
-        "event": {"enum": ["status", "progress"]},
-        "data": {
-            "type": "string",
-            "contentMediaType": "application/json",
-            "description": "The record of the run without its result.",
-        },
-    },
-}
 _RESULT_FILE = {
     "anyOf": [
         {"$ref": "#/components/schemas/BenchmarkRun"},
@@ -115,11 +103,7 @@ def delete(run_id: str, desk: DeskDep) -> Response:
     return Response(status_code=204)
 
 
-@router.get(
-    "/{run_id}/events",
-    response_class=Response,
-    responses={200: {"content": {"text/event-stream": {"schema": _EVENT}}}},
-)
+@router.get("/{run_id}/events", response_class=Response, responses=EVENT_STREAM)
 async def events(run_id: str, desk: DeskDep) -> Response:
     """Server-sent events ``status`` and ``progress``, each with the record; the stream ends with the run."""
     return await event_stream(desk, run_id, KIND.name)

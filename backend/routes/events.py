@@ -12,14 +12,29 @@ from starlette.concurrency import run_in_threadpool
 from backend.jobs.desk import Desk
 from backend.jobs.states import TERMINAL, State
 
-__all__ = ["event_stream"]
+__all__ = ["EVENT_STREAM", "event_stream"]
+
+_EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["status", "progress"]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "description": "The record of the run without its result.",
+        },
+    },
+}
+EVENT_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": _EVENT}}}}
+"""For the OpenAPI document: ``responses`` of a route that answers with such a stream."""
 
 
-async def event_stream(desk: Desk, job_id: str, kind: str) -> EventSourceResponse:
+async def event_stream(desk: Desk, job_id: str, kind: str | None = None) -> EventSourceResponse:
     """Open the stream of a job.
 
     Raises:
-        UnknownJob: no job of this kind has this id.
+        UnknownJob: no job (of this kind) has this id.
     """
     await run_in_threadpool(desk.find, job_id, kind=kind)
     return EventSourceResponse(_events(desk, job_id))

@@ -1,4 +1,4 @@
-"""``/api/v1/jobs``: jobs of every kind, for lists that mix them."""
+"""``/api/v1/jobs``: list, look at, cancel, follow and delete jobs of every kind."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from backend.deps import DeskDep, Limit, Offset
 from backend.jobs.records import JobPage, JobRecord
 from backend.jobs.states import State
+from backend.routes.events import EVENT_STREAM, event_stream
 from backend.store.store import Filter
 from dyad_core.errors import Problem, SpecError
 
@@ -37,3 +38,22 @@ def list_jobs(
 def look(job_id: str, desk: DeskDep) -> Response:
     """One job of any kind with its result."""
     return JSONResponse(desk.look(job_id))
+
+
+@router.post("/{job_id}/cancel", status_code=202, response_model=JobRecord)
+def cancel(job_id: str, desk: DeskDep) -> Response:
+    """Cancel a job; the process of a running one is killed within two seconds. 409 when it is over."""
+    return JSONResponse(desk.cancel(job_id), 202)
+
+
+@router.delete("/{job_id}", status_code=204, response_class=Response)
+def delete(job_id: str, desk: DeskDep) -> Response:
+    """Forget a job. 409 while it is running."""
+    desk.delete(job_id)
+    return Response(status_code=204)
+
+
+@router.get("/{job_id}/events", response_class=Response, responses=EVENT_STREAM)
+async def events(job_id: str, desk: DeskDep) -> Response:
+    """Server-sent events ``status`` and ``progress``, each with the record; the stream ends with the job."""
+    return await event_stream(desk, job_id)

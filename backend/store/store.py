@@ -64,7 +64,7 @@ class Store:
         return self._insert(new, State.QUEUED, origin="local", created_at=_now())
 
     def add_finished(
-        self, new: NewJob, *, result: dict[str, Any], headline: str | None, environment_digest: str
+        self, new: NewJob, *, result: dict[str, Any], headline: str | None, environment_digest: str | None
     ) -> Job:
         """Keep a result that was measured elsewhere."""
         now = _now()

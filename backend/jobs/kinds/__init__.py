@@ -1,1 +1,1 @@
-"""The kinds of jobs: to add one, add a file that defines ``KIND``, an object with the members of ``JobKind``."""
+"""The kinds of jobs: to add one, add a file that defines ``make(settings)``, which returns a ``JobKind``."""

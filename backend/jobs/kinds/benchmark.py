@@ -7,11 +7,12 @@ import json
 import threading
 from typing import Any
 
-from backend.jobs.kind import OnProgress, Outcome, Request
+from backend.jobs.kind import JobKind, OnProgress, Outcome, Request
+from backend.settings import Settings
 from dyad_core.bench import BenchmarkRun, BenchmarkSpec, preflight, run_benchmark
 from dyad_core.bench.files import parse_runs
 
-__all__ = ["KIND", "imported"]
+__all__ = ["KIND", "imported", "make"]
 
 # Fields of the environment that change from run to run on one and the same machine.
 _MOMENTARY = ("memory_available_bytes", "load_average_1min")
@@ -62,3 +63,8 @@ def imported(file: bytes) -> list[tuple[Request, Outcome]]:
 
 
 KIND = BenchmarkKind()
+
+
+def make(_settings: Settings) -> JobKind:
+    """The kind; it needs no settings."""
+    return KIND

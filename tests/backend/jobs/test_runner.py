@@ -145,7 +145,7 @@ def test_a_failed_process_is_said_with_its_cause_and_the_queue_goes_on(store: St
     failed = finished(store, failing.id)
     assert failed.status is State.FAILED
     assert failed.error == {
-        "title": "The measurement could not be made",
+        "title": "The run failed",
         "detail": "The process ended with exit code 3.",
     }
     assert finished(store, next_one.id).status is State.SUCCEEDED

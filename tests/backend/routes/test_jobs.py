@@ -13,7 +13,7 @@ from backend.settings import Settings
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(settings, kinds={"process": ProcessKind(), **all_kinds()})) as client:
+    with TestClient(create_app(settings, kinds={"process": ProcessKind(), **all_kinds(settings)})) as client:
         yield client
 
 
@@ -42,4 +42,4 @@ def test_an_unknown_job_is_not_found(client: TestClient) -> None:
 
 
 def test_benchmark_is_found_by_its_file_being_there() -> None:
-    assert list(all_kinds()) == ["benchmark"]
+    assert list(all_kinds(Settings())) == ["benchmark", "projection"]

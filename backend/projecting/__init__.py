@@ -1,0 +1,1 @@
+"""Projections of uploaded weights: checked here without reading a value, computed in a process of their own."""
