@@ -6,10 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from torch import Tensor
-
 from dyad_core.geometry import DyadGeometry, divisors
-from dyad_core.weights.energy import captured_energy
+from dyad_core.weights.energy import PatternEnergy
 from dyad_core.weights.singular_values import Spectrum
 
 __all__ = ["BlockDiagonal", "LowRank", "equal_block_diagonal", "equal_low_rank"]
@@ -66,17 +64,17 @@ def equal_low_rank(spectrum: Spectrum, geometry: DyadGeometry) -> LowRank:
     return LowRank(rank, rank * features, share, math.sqrt(1 - share))
 
 
-def equal_block_diagonal(values: Tensor, whole: float, geometry: DyadGeometry) -> BlockDiagonal:
+def equal_block_diagonal(energies: PatternEnergy, whole: float, geometry: DyadGeometry) -> BlockDiagonal:
     """The best block-diagonal matrix with at most the parameters of ``geometry``.
 
     Args:
-        values: (out_features, in_features), contiguous.
-        whole: energy of ``values``.
+        energies: of the matrix.
+        whole: energy of the matrix.
         geometry: whose parameters are the limit.
     """
     needed = geometry.n_blocks / geometry.components
     shared = math.gcd(geometry.in_features, geometry.out_features)
     n_blocks = min(n for n in divisors(shared, geometry.n_blocks) if n >= needed)
     blocks = DyadGeometry(geometry.in_features, geometry.out_features, n_blocks, "bd")
-    share = min(1.0, captured_energy(values, blocks) / whole)
+    share = min(1.0, energies.captured(blocks) / whole)
     return BlockDiagonal(n_blocks, blocks.parameters, share, math.sqrt(1 - share))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from dyad_core.geometry import DyadGeometry
 
-__all__ = ["captured_energy", "energy", "projected", "residual"]
+__all__ = ["PatternEnergy", "energy", "projected", "residual"]
 
 
 def energy(values: Tensor) -> float:
@@ -25,18 +25,27 @@ def energy(values: Tensor) -> float:
     return float(torch.linalg.vector_norm(values, dtype=torch.float64)) ** 2
 
 
-def captured_energy(values: Tensor, geometry: DyadGeometry) -> float:
-    """Energy inside the pattern; reads 3/n of the matrix.
+class PatternEnergy:
+    """Energies of one matrix inside patterns; those of diagonal blocks, which many patterns share, are summed once.
 
     Args:
-        values: (out_features, in_features), contiguous.
-        geometry: of the same sizes.
+        values: (out_features, in_features), contiguous; must not change afterwards.
     """
-    diagonal = sum(energy(block) for block in blockdiag_views(values, geometry))
-    if geometry.variant == "bd":
-        return diagonal
-    transposed = sum(energy(block) for block in blocktrans_views(values, geometry))
-    return diagonal + transposed - _shared_energy(values, geometry)
+
+    def __init__(self, values: Tensor) -> None:
+        """Remember the matrix."""
+        self.values = values
+        self._diagonal: dict[int, float] = {}
+
+    def captured(self, geometry: DyadGeometry) -> float:
+        """Energy inside the pattern of ``geometry``, which has the matrix's sizes; reads at most 3/n of the matrix."""
+        n = geometry.n_blocks
+        if n not in self._diagonal:
+            self._diagonal[n] = sum(energy(block) for block in blockdiag_views(self.values, geometry))
+        if geometry.variant == "bd":
+            return self._diagonal[n]
+        transposed = sum(energy(block) for block in blocktrans_views(self.values, geometry))
+        return self._diagonal[n] + transposed - _shared_energy(self.values, geometry)
 
 
 def projected(values: Tensor, geometry: DyadGeometry) -> Tensor:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from dyad_core.geometry import DyadGeometry
-from dyad_core.weights.energy import energy, projected, residual
+from dyad_core.weights.energy import PatternEnergy, energy, projected, residual
 from dyad_core.weights.loading import LoadedMatrix
 from dyad_core.weights.matrix import Scaled, as_scaled
 from dyad_core.weights.pictures import DEFAULT_CELLS, WeightPicture, picture_of
@@ -105,7 +105,7 @@ def examine(
     dropped = None
     if residual_spectrum:
         dropped = scaled_spectrum(_part(scaled, residual(values, geometry)), reporter, "dropped ", "the residual")
-    candidate = projected_candidate(scaled, geometry, original)
+    candidate = projected_candidate(scaled, PatternEnergy(values), geometry, original)
     return Examination(candidate, original, kept, dropped, picture, residual_picture)
 
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from dyad_core.errors import Problem, SpecError
 from dyad_core.geometry import VARIANTS, DyadGeometry, Variant
 from dyad_core.weights.comparison import BlockDiagonal, LowRank, equal_block_diagonal, equal_low_rank
-from dyad_core.weights.energy import captured_energy, energy, residual
+from dyad_core.weights.energy import PatternEnergy, energy, residual
 from dyad_core.weights.loading import LoadedMatrix
 from dyad_core.weights.matrix import Scaled, as_scaled
 from dyad_core.weights.progress import OnProgress, Reporter
@@ -200,10 +200,11 @@ def project(
         )
     work = {"patterns": 100.0 * values.numel() * len(geometries)} | (spectrum_work(values) if low_rank else {})
     reporter = Reporter(work, on_progress, cancel)
+    energies = PatternEnergy(values)
     kept = []
     for done, geometry in enumerate(geometries):
         reporter.step("patterns", done, len(geometries), f"pattern {geometry.variant}, n_blocks={geometry.n_blocks}")
-        kept.append(projected_candidate(scaled, geometry, None))
+        kept.append(projected_candidate(scaled, energies, geometry, None))
     reporter.step("patterns", len(geometries), len(geometries), "patterns")
     found = scaled_spectrum(scaled, reporter) if low_rank else None
     if found is not None:
@@ -212,15 +213,17 @@ def project(
     return Projection(out_features, in_features, norm, tuple(kept), tuple(skipped), found, tuple(notes))
 
 
-def projected_candidate(scaled: Scaled, geometry: DyadGeometry, spectrum: Spectrum | None) -> ProjectedCandidate:
+def projected_candidate(
+    scaled: Scaled, energies: PatternEnergy, geometry: DyadGeometry, spectrum: Spectrum | None
+) -> ProjectedCandidate:
     """Hold a checked matrix against one pattern."""
-    captured = min(1.0, captured_energy(scaled.values, geometry) / scaled.energy)
+    captured = min(1.0, energies.captured(geometry) / scaled.energy)
     lost = 1 - captured
     if lost < EXACT_BELOW:
         lost = energy(residual(scaled.values, geometry)) / scaled.energy
         captured = 1 - lost
     low_rank = None if spectrum is None else equal_low_rank(spectrum, geometry)
-    beside = equal_block_diagonal(scaled.values, scaled.energy, geometry)
+    beside = equal_block_diagonal(energies, scaled.energy, geometry)
     return ProjectedCandidate(geometry, captured, lost, math.sqrt(lost), low_rank, beside)
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,7 +36,7 @@ FLOAT64_WORK = 2**34
 """Multiply-adds of the Gram matrix (smaller side² × larger side) up to which it is made in float64; 1024² × 16384."""
 
 MAX_SMALLER_SIDE = 8192
-"""Longest smaller side whose singular values are computed: eigenvalues cost its cube, a minute or two at this one."""
+"""Longest smaller side whose singular values are computed: eigenvalues cost its cube, 4 s at 4096 and half a minute here."""
 
 FLOAT64_VALUES = 2**26
 """Values up to which the matrix is copied to float64 for that; 512 MiB."""
@@ -121,8 +123,15 @@ def spectrum(
 
 
 def spectrum_work(values: Tensor, prefix: str = "") -> dict[str, float]:
-    """Weights of the two stages for a :class:`Reporter`; an operation of theirs takes about eight times a product's."""
+    """Weights of the two stages for a :class:`Reporter`; an operation of theirs takes about eight times a product's.
+
+    Raises:
+        SpecError: a smaller side above 8192.
+    """
     smaller, larger = sorted(values.shape)
+    if smaller > MAX_SMALLER_SIDE:
+        rule = f"singular values are computed up to a smaller side of {MAX_SMALLER_SIDE}"
+        refuse("matrix", rule, f"shape {list(values.shape)}", "leave the singular values out (low_rank=False)")
     return {f"{prefix}products": smaller * smaller * larger, f"{prefix}eigenvalues": 8 * 4 / 3 * smaller**3}
 
 
@@ -130,18 +139,31 @@ def scaled_spectrum(scaled: Scaled, reporter: Reporter, prefix: str = "", what: 
     """Singular values of a checked matrix."""
     values = scaled.values
     smaller, larger = sorted(values.shape)
-    if smaller > MAX_SMALLER_SIDE:
-        rule = f"singular values are computed up to a smaller side of {MAX_SMALLER_SIDE}"
-        refuse("matrix", rule, f"shape {list(values.shape)}", "leave the singular values out (low_rank=False)")
     small = smaller**2 * larger <= FLOAT64_WORK and values.numel() <= FLOAT64_VALUES
     precision: Precision = "float64" if small else "float32"
     gram = _gram(values, precision, reporter, f"{prefix}products", what)
     stage = f"{prefix}eigenvalues"
     reporter.step(stage, 0, 1, f"eigenvalues of {what}'s {smaller} × {smaller} Gram matrix")
     # torch's float32 eigenvalues cost as much as its float64 ones and are a hundred times less exact than the Gram matrix.
-    eigenvalues = torch.linalg.eigvalsh(gram).flip(0).clamp_(min=0).numpy()
+    with one_thread():
+        eigenvalues = torch.linalg.eigvalsh(gram).flip(0).clamp_(min=0).numpy()
     reporter.step(stage, 1, 1, f"singular values of {what}")
     return Spectrum(np.sqrt(eigenvalues) * scaled.scale, precision, scaled.energy * scaled.scale**2)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread, then as many as before.
+
+    The eigenvalues' steps are short and bound by memory: on two cores that others used too, two threads that wait for each
+    other took 12 to 22 s at 4096 where one took 5 s.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _gram(values: Tensor, precision: Precision, reporter: Reporter, stage: str, what: str) -> Tensor:

@@ -13,7 +13,7 @@ from strategies import geometries
 
 from dyad_core import DyadGeometry, DyadLinear, SpecError
 from dyad_core.structure import Window
-from dyad_core.weights import Progress, decode_values, examine, project, spectrum, weight_picture
+from dyad_core.weights import Progress, decode_values, examine, project, singular_values, spectrum, weight_picture
 from dyad_core.weights.energy import projected, residual
 from dyad_core.weights.matrix import row_chunks
 
@@ -123,3 +123,14 @@ def test_an_examination_of_nothing_kept_and_of_nothing_dropped():
 def test_an_examination_refuses_other_sizes():
     with pytest.raises(SpecError, match="geometry: must have the matrix's sizes"):
         examine(torch.ones(8, 8), DyadGeometry(8, 16))
+
+
+def test_an_examination_refuses_a_side_that_is_too_long_before_any_work(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(singular_values, "MAX_SMALLER_SIDE", 7)
+    seen: list[Progress] = []
+    with pytest.raises(SpecError, match="up to a smaller side of 7"):
+        examine(torch.ones(8, 8), DyadGeometry(8, 8), on_progress=seen.append)
+    assert seen == []
+    answer = project(torch.ones(8, 8), n_blocks=[4])
+    assert answer.spectrum is None
+    assert any("No comparison with low rank" in note for note in answer.notes)

@@ -17,7 +17,7 @@ from dyad_core import DyadGeometry, DyadLinear, SpecError
 from dyad_core.errors import OperationCancelled
 from dyad_core.ops import dense_weight, project_dense
 from dyad_core.weights import Progress, project, singular_values
-from dyad_core.weights.energy import captured_energy, projected, residual
+from dyad_core.weights.energy import PatternEnergy, projected, residual
 
 
 def matrix_of(geometry: DyadGeometry, seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -43,7 +43,7 @@ def test_the_projection_is_the_one_of_the_oracle(geometry: DyadGeometry, seed: i
     torch.testing.assert_close(residual(matrix, geometry), matrix - nearest)
     candidate = one(matrix, geometry, low_rank=False)
     whole = float(matrix.square().sum())
-    assert captured_energy(matrix, geometry) == pytest.approx(float(nearest.square().sum()), rel=1e-12)
+    assert PatternEnergy(matrix).captured(geometry) == pytest.approx(float(nearest.square().sum()), rel=1e-12)
     assert candidate.captured_energy == pytest.approx(float(nearest.square().sum()) / whole, rel=1e-12)
     assert candidate.relative_error == pytest.approx(float((matrix - nearest).norm()) / math.sqrt(whole), abs=1e-12)
     assert candidate.captured_energy + candidate.lost_energy == pytest.approx(1, abs=1e-15)

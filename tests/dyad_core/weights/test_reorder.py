@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from dyad_core import DyadGeometry, DyadLinear, SpecError
 from dyad_core.weights import permute_hidden, reorder, reorder_hidden
 from dyad_core.weights.assignment import assign
-from dyad_core.weights.energy import captured_energy
+from dyad_core.weights.energy import PatternEnergy
 
 VARIANTS = ["it", "ot", "dt", "bd", ("ot", "it"), ("bd", "dt")]
 
@@ -27,7 +27,7 @@ def feed_forward(features: int, hidden: int, seed: int = 0) -> tuple[torch.Tenso
 
 
 def kept(weight: torch.Tensor, geometry: DyadGeometry) -> float:
-    return captured_energy(weight.contiguous(), geometry) / float(weight.square().sum())
+    return PatternEnergy(weight.contiguous()).captured(geometry) / float(weight.square().sum())
 
 
 @pytest.mark.parametrize("activation", [F.relu, F.gelu, F.silu])
