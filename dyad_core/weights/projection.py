@@ -25,7 +25,7 @@ from dyad_core.weights.energy import PatternEnergy, energy, residual
 from dyad_core.weights.loading import LoadedMatrix
 from dyad_core.weights.matrix import Scaled, as_scaled
 from dyad_core.weights.progress import OnProgress, Reporter
-from dyad_core.weights.singular_values import MAX_SMALLER_SIDE, Spectrum, scaled_spectrum, spectrum_work
+from dyad_core.weights.singular_values import MAX_SMALLER_SIDE, Spectrum, is_affordable, scaled_spectrum, spectrum_work
 
 __all__ = [
     "DEFAULT_N_BLOCKS",
@@ -192,11 +192,11 @@ def project(
     out_features, in_features = values.shape
     geometries, skipped = candidate_geometries(in_features, out_features, variants, n_blocks, grains)
     notes = [LOSSY]
-    if low_rank and min(values.shape) > MAX_SMALLER_SIDE:
+    if low_rank and not is_affordable(values):
         low_rank = False
         notes.append(
-            f"No comparison with low rank: singular values are computed up to a smaller side of {MAX_SMALLER_SIDE}, "
-            f"and this one has {min(values.shape)}"
+            f"No comparison with low rank: singular values are not computed for a smaller side of {min(values.shape)}, "
+            f"only up to {MAX_SMALLER_SIDE}"
         )
     work = {"patterns": 100.0 * values.numel() * len(geometries)} | (spectrum_work(values) if low_rank else {})
     reporter = Reporter(work, on_progress, cancel)

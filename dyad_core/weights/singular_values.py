@@ -28,7 +28,7 @@ from dyad_core.weights.matrix import Scaled, as_scaled
 from dyad_core.weights.progress import OnProgress, Reporter
 from dyad_core.weights.source import refuse
 
-__all__ = ["MAX_SMALLER_SIDE", "Spectrum", "scaled_spectrum", "spectrum", "spectrum_work"]
+__all__ = ["MAX_SMALLER_SIDE", "Spectrum", "is_affordable", "scaled_spectrum", "spectrum", "spectrum_work"]
 
 Precision = Literal["float32", "float64"]
 
@@ -122,6 +122,11 @@ def spectrum(
     return scaled_spectrum(scaled, reporter)
 
 
+def is_affordable(values: Tensor) -> bool:
+    """Whether the singular values of a matrix of this shape are computed at all."""
+    return min(values.shape) <= MAX_SMALLER_SIDE
+
+
 def spectrum_work(values: Tensor, prefix: str = "") -> dict[str, float]:
     """Weights of the two stages for a :class:`Reporter`; an operation of theirs takes about eight times a product's.
 
@@ -129,7 +134,7 @@ def spectrum_work(values: Tensor, prefix: str = "") -> dict[str, float]:
         SpecError: a smaller side above 8192.
     """
     smaller, larger = sorted(values.shape)
-    if smaller > MAX_SMALLER_SIDE:
+    if not is_affordable(values):
         rule = f"singular values are computed up to a smaller side of {MAX_SMALLER_SIDE}"
         refuse("matrix", rule, f"shape {list(values.shape)}", "leave the singular values out (low_rank=False)")
     return {f"{prefix}products": smaller * smaller * larger, f"{prefix}eigenvalues": 8 * 4 / 3 * smaller**3}
