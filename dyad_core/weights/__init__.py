@@ -14,9 +14,10 @@ from dyad_core.weights.examination import Examination, examine
 from dyad_core.weights.loading import DEFAULT_MAX_BYTES, LoadedMatrix, list_tensors, load_matrix
 from dyad_core.weights.pictures import Part, WeightPicture, decode_values, weight_picture
 from dyad_core.weights.progress import OnProgress, Progress
-from dyad_core.weights.projection import ProjectedCandidate, Projection, Skipped, project
+from dyad_core.weights.projection import ProjectedCandidate, Projection, project
 from dyad_core.weights.reorder import CapturedPair, Reordering, permute_hidden, reorder_hidden
 from dyad_core.weights.singular_values import Spectrum, spectrum
+from dyad_core.weights.structures import Skipped
 
 __all__ = [
     "DEFAULT_MAX_BYTES",

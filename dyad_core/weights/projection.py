@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from dyad_core.errors import Problem, SpecError
 from dyad_core.geometry import VARIANTS, DyadGeometry, Variant
 from dyad_core.weights.comparison import BlockDiagonal, LowRank, equal_block_diagonal, equal_low_rank
 from dyad_core.weights.energy import PatternEnergy, energy, residual
@@ -26,23 +25,18 @@ from dyad_core.weights.loading import LoadedMatrix
 from dyad_core.weights.matrix import Scaled, as_scaled
 from dyad_core.weights.progress import OnProgress, Reporter
 from dyad_core.weights.singular_values import MAX_SMALLER_SIDE, Spectrum, is_affordable, scaled_spectrum, spectrum_work
+from dyad_core.weights.structures import Skipped, candidate_geometries
 
 __all__ = [
     "DEFAULT_N_BLOCKS",
     "LOSSY",
-    "MAX_CANDIDATES",
     "ProjectedCandidate",
     "Projection",
-    "Skipped",
-    "candidate_geometries",
     "project",
     "projected_candidate",
 ]
 
 DEFAULT_N_BLOCKS = (4, 8, 16)
-
-MAX_CANDIDATES = 64
-"""Structures of one projection."""
 
 EXACT_BELOW = 1e-6
 """Where less than this share of the energy is lost, it is summed itself: one minus the rest would be rounding."""
@@ -94,20 +88,6 @@ class ProjectedCandidate:
             "low_rank": None if self.low_rank is None else self.low_rank.to_dict(),
             "block_diagonal": self.block_diagonal.to_dict(),
         }
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A structure that was asked for and does not fit the matrix."""
-
-    variant: Variant
-    n_blocks: int
-    grain: int
-    reason: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values."""
-        return {"variant": self.variant, "n_blocks": self.n_blocks, "grain": self.grain, "reason": self.reason}
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,54 +205,6 @@ def projected_candidate(
     low_rank = None if spectrum is None else equal_low_rank(spectrum, geometry)
     beside = equal_block_diagonal(energies, scaled.energy, geometry)
     return ProjectedCandidate(geometry, captured, lost, math.sqrt(lost), low_rank, beside)
-
-
-def candidate_geometries(
-    in_features: int, out_features: int, variants: Sequence[Variant], n_blocks: Sequence[int], grains: Sequence[int]
-) -> tuple[list[DyadGeometry], list[Skipped]]:
-    """Every structure asked for: those that fit the sizes, and those that do not with the reason.
-
-    Raises:
-        SpecError: a value that fits no matrix at all, more than 64 structures, or none that fits.
-    """
-    asked = {"variants": variants, "n_blocks": n_blocks, "grains": grains}
-    problems = [
-        Problem(field, "must hold at least one value and none twice", list(values))
-        for field, values in asked.items()
-        if not values or len(set(values)) != len(values)
-    ]
-    problems += [
-        Problem("variants", f"must be among {', '.join(VARIANTS)}", variant)
-        for variant in variants
-        if variant not in VARIANTS
-    ]
-    problems += [
-        Problem(field, "must be positive integers", value)
-        for field in ("n_blocks", "grains")
-        for value in asked[field]
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1
-    ]
-    # bd has no interleave, so a grain makes no difference to it: one of them is enough.
-    combinations = [
-        (variant, n, grain)
-        for n in n_blocks
-        for variant in variants
-        for grain in (grains[:1] if variant == "bd" else grains)
-    ]
-    if len(combinations) > MAX_CANDIDATES:
-        problems.append(Problem("n_blocks", f"must make at most {MAX_CANDIDATES} structures", len(combinations)))
-    if problems:
-        raise SpecError(problems)
-    fitting, skipped, refused = [], [], []
-    for variant, n, grain in combinations:
-        try:
-            fitting.append(DyadGeometry(in_features, out_features, n, variant, grain))
-        except SpecError as error:
-            refused += [problem for problem in error.problems if problem not in refused]
-            skipped.append(Skipped(variant, n, grain, str(error.problems[0])))
-    if not fitting:
-        raise SpecError(refused)
-    return fitting, skipped
 
 
 def _with_low_rank(candidate: ProjectedCandidate, spectrum: Spectrum) -> ProjectedCandidate:

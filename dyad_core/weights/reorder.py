@@ -80,6 +80,11 @@ class Reordering:
     @property
     def reading(self) -> str:
         """One sentence: from what to what, and what no order can exceed."""
+        if not self.moved:
+            return (
+                f"No better order was found: the given one keeps {self.before.both:.1%} of the energy "
+                f"(mean of both weights), and none keeps more than {self.bound:.1%}."
+            )
         return (
             f"Reordering the hidden units raises the kept energy from {self.before.both:.1%} to {self.after.both:.1%} "
             f"(mean of both weights; no order keeps more than {self.bound:.1%}); the feed-forward itself computes the same, "

@@ -108,6 +108,7 @@ def test_units_that_stand_well_stay():
     found = reorder_hidden(first, second)
     assert found.moved == 0
     assert found.after == found.before
+    assert found.reading.startswith("No better order was found: the given one keeps 100.0%")
 
 
 def test_json_and_words_say_that_it_is_no_conversion():
