@@ -1,6 +1,7 @@
 """What the tests of the service share: small requests, a kind of job that starts a real process, and waiting."""
 
 import contextlib
+import io
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import psutil
 import pytest
 
@@ -106,14 +108,39 @@ def ended(client: Any, run_id: str) -> dict[str, Any]:
     return found
 
 
-def workers_of(pid: int) -> list[int]:
-    """Ids of the measuring processes that a server started."""
+def workers_of(pid: int, module: str = "dyad_core.bench.worker") -> list[int]:
+    """Ids of the measuring (or other working) processes that a server started."""
     found = []
     for child in psutil.Process(pid).children(recursive=True):
         with contextlib.suppress(psutil.Error):  # it ended in between
-            if "dyad_core.bench.worker" in child.cmdline():
+            if module in child.cmdline():
                 found.append(child.pid)
     return found
+
+
+def npy(values: Any) -> bytes:
+    """A .npy file."""
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue()
+
+
+def safetensors(**tensors: Any) -> bytes:
+    """A .safetensors file of float32 and int64 arrays."""
+    header, data = {}, b""
+    for name, values in tensors.items():
+        raw = values.tobytes()
+        code = {"float32": "F32", "int64": "I64"}[values.dtype.name]
+        header[name] = {"dtype": code, "shape": list(values.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def send(client: Any, content: Any, name: str = "weights") -> Any:
+    """Upload a file; the answer of the service."""
+    headers = {"Content-Type": "application/octet-stream"}
+    return client.post("/api/v1/uploads", params={"name": name}, content=content, headers=headers)
 
 
 @contextlib.contextmanager

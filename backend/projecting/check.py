@@ -31,7 +31,9 @@ def checked_request(body: dict[str, Any], uploads: Uploads) -> ProjectionRequest
         plain = {name: value for name, value in body.items() if name not in NESTED}
         request = build(ProjectionRequest, plain, allowed=NESTED)
     problems.stop()
-    entry = uploads.get(request.upload).choose(request.tensor)
+    with problems.collecting():  # an upload that is not there is a wrong field here, no missing page
+        entry = uploads.get(request.upload).choose(request.tensor)
+    problems.stop()
     in_features, out_features = _sizes(entry, transpose=request.transpose)
     with problems.collecting():
         candidate_geometries(in_features, out_features, request.variants, request.n_blocks, request.grains)

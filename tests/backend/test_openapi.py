@@ -4,17 +4,19 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import schemathesis
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.checks import CHECKS
-from service_tools import SMALL
+from service_tools import SMALL, npy, send
 
 from backend.app import create_app
 from backend.jobs.kind import OnProgress, Outcome
 from backend.jobs.kinds.benchmark import BenchmarkKind
+from backend.jobs.kinds.projection import ProjectionKind
 from backend.settings import Settings
 from dyad_core.errors import BenchmarkFailed
 
@@ -31,7 +33,16 @@ EXPECTED = {
     "GET /api/v1/benchmarks/{run_id}/export",
     "GET /api/v1/jobs",
     "GET /api/v1/jobs/{job_id}",
+    "DELETE /api/v1/jobs/{job_id}",
+    "POST /api/v1/jobs/{job_id}/cancel",
+    "GET /api/v1/jobs/{job_id}/events",
+    "GET /api/v1/uploads",
+    "POST /api/v1/uploads",
+    "GET /api/v1/uploads/{upload_id}",
+    "DELETE /api/v1/uploads/{upload_id}",
+    "POST /api/v1/structure/advice",
     "POST /api/v1/structure/pattern",
+    "POST /api/v1/structure/projection",
     "POST /api/v1/structure/connectivity",
     "POST /api/v1/structure/reachability",
     "GET /api/v1/system",
@@ -39,6 +50,7 @@ EXPECTED = {
     "GET /readyz",
     "GET /metrics",
 }
+MATRIX = npy(np.ones((8, 8), dtype=np.float32))
 CHECKED = [
     CHECKS.get_one(name)
     for name in (
@@ -57,9 +69,17 @@ class Unmeasured(BenchmarkKind):
         raise BenchmarkFailed("it was not to be measured")
 
 
+class Unprojected(ProjectionKind):
+    """Projections, likewise."""
+
+    def run(self, spec: dict[str, Any], on_progress: OnProgress, cancel: threading.Event) -> Outcome:
+        raise BenchmarkFailed("it was not to be computed")
+
+
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    app = create_app(Settings(home=tmp_path_factory.mktemp("home")), kinds={"benchmark": Unmeasured()})
+    own = Settings(home=tmp_path_factory.mktemp("home"))
+    app = create_app(own, kinds={"benchmark": Unmeasured(), "projection": Unprojected(own)})
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
@@ -83,6 +103,7 @@ def test_the_request_and_the_result_are_documented_as_the_library_has_them() -> 
 @pytest.mark.parametrize("label", sorted(EXPECTED))
 def test_no_request_makes_the_service_fail_or_leave_its_schema(client: TestClient, label: str) -> None:
     operation = OPERATIONS[label]
+    upload = send(client, MATRIX).json()["id"]
     modes = schemathesis.GenerationMode
     cases = st.one_of(
         operation.as_strategy(generation_mode=modes.POSITIVE), operation.as_strategy(generation_mode=modes.NEGATIVE)
@@ -99,9 +120,12 @@ def test_no_request_makes_the_service_fail_or_leave_its_schema(client: TestClien
     @given(case=cases, there_is_one=st.booleans())
     def run(case: schemathesis.Case, there_is_one: bool) -> None:
         if there_is_one and case.path_parameters:
-            accepted = client.post("/api/v1/benchmarks", json=SMALL)
-            if accepted.status_code == 202:
-                case.path_parameters = dict.fromkeys(case.path_parameters, accepted.json()["id"])
+            uploads = "upload_id" in case.path_parameters
+            made = send(client, MATRIX) if uploads else client.post("/api/v1/benchmarks", json=SMALL)
+            if made.is_success:
+                case.path_parameters = dict.fromkeys(case.path_parameters, made.json()["id"])
+        if there_is_one and isinstance(case.body, dict) and "upload" in case.body:
+            case.body = case.body | {"upload": upload}
         request = case.as_transport_kwargs(base_url="http://testserver")
         request.pop("cookies", None)  # no route reads any
         if isinstance(request.get("data"), bytes | str):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
-from service_tools import ProcessKind, ended, new_job
+from service_tools import SLEEP, ProcessKind, ended, new_job, wait_until
 
 from backend.app import create_app
 from backend.jobs.kind import all_kinds
@@ -34,12 +34,34 @@ def test_an_unknown_kind_is_named_with_those_there_are(client: TestClient) -> No
     answer = client.get("/api/v1/jobs", params={"kind": "dance"})
 
     assert answer.status_code == 422
-    assert answer.json()["errors"][0]["rule"] == "must be one of process, benchmark"
+    assert answer.json()["errors"][0]["rule"] == "must be one of process, benchmark, projection"
 
 
-def test_an_unknown_job_is_not_found(client: TestClient) -> None:
-    assert client.get(f"/api/v1/jobs/{'0' * 32}").status_code == 404
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/events"), ("GET", "/nothing")]
+)
+def test_an_unknown_job_is_not_found(client: TestClient, method: str, path: str) -> None:
+    answer = client.request(method, f"/api/v1/jobs/{'0' * 32}{path}")
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_benchmark_is_found_by_its_file_being_there() -> None:
+def test_a_job_of_any_kind_is_cancelled_followed_to_its_end_and_deleted(client: TestClient) -> None:
+    desk = client.app.state.service.desk  # type: ignore[attr-defined]
+    job = f"/api/v1/jobs/{desk.submit('process', {'code': SLEEP})['id']}"
+    wait_until(lambda: client.get(job).json()["progress"], "the start of the process")
+    assert client.delete(job).status_code == 409
+
+    assert client.post(f"{job}/cancel").status_code == 202
+    events = client.get(f"{job}/events")
+    assert events.headers["content-type"].startswith("text/event-stream")
+    assert '"status": "cancelled"' in events.text.splitlines()[-2]
+    assert "result" not in events.text
+    assert client.post(f"{job}/cancel").status_code == 409
+    assert client.delete(job).status_code == 204
+    assert client.get(job).status_code == 404
+
+
+def test_a_kind_is_found_by_its_file_being_there() -> None:
     assert list(all_kinds(Settings())) == ["benchmark", "projection"]
