@@ -32,6 +32,7 @@ __all__ = [
     "LOSSY",
     "ProjectedCandidate",
     "Projection",
+    "candidate_geometries",
     "project",
     "projected_candidate",
 ]
