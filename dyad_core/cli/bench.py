@@ -18,8 +18,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from dyad_core.bench import BenchmarkRun, BenchmarkSpec, run_benchmark
 from dyad_core.bench.files import save_runs
 from dyad_core.bench.progress import Progress as Report
+from dyad_core.bench.structure_suite import QUESTIONS, WIDTHS, structure_costs
 from dyad_core.cli.arguments import MultiValueCommand
-from dyad_core.cli.tables import notes, pass_tables
+from dyad_core.cli.tables import cost_table, notes, pass_tables
 from dyad_core.errors import BenchmarkError, Problem, SpecError
 
 __all__ = ["app"]
@@ -34,8 +35,8 @@ FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 
 @app.command("bench", cls=MultiValueCommand)
 def bench(
-    in_features: Annotated[int, typer.Option("--in", help="Size of each input sample.")],
-    out_features: Annotated[int, typer.Option("--out", help="Size of each output sample.")],
+    in_features: Annotated[int | None, typer.Option("--in", help="Size of each input sample.")] = None,
+    out_features: Annotated[int | None, typer.Option("--out", help="Size of each output sample.")] = None,
     blocks: Annotated[list[int], typer.Option("--blocks", help="Block counts n, one or more.")] = [4, 8],  # noqa: B006
     variants: Annotated[list[str], typer.Option(help="it, ot, dt, bd: one or more.")] = ["it"],  # noqa: B006
     tokens: Annotated[int, typer.Option(help="Rows of the input: batch × sequence.")] = 4096,
@@ -48,13 +49,17 @@ def bench(
     max_seconds: Annotated[float, typer.Option(help="Budget of the timing, in seconds.")] = 60.0,
     implementations: Annotated[list[str], typer.Option(help="Ways to compute it; auto chooses.")] = ["auto"],  # noqa: B006
     grains: Annotated[list[int], typer.Option(help="Run lengths of the interleave; 1 is the paper.")] = [1],  # noqa: B006
+    suite: Annotated[str | None, typer.Option(help="Instead of sizes: structure (cost of exact answers).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON and nothing else.")] = False,
     save: Annotated[Path | None, typer.Option(help="Also write the run to this file.")] = None,
 ) -> None:
     """Measure DYAD layers against their dense twin, side by side on this machine."""
+    if suite is not None:
+        run_suite(suite, as_json=as_json)
+        return
     values: dict[str, Any] = {
-        "in_features": in_features,
-        "out_features": out_features,
+        **({} if in_features is None else {"in_features": in_features}),
+        **({} if out_features is None else {"out_features": out_features}),
         "module": module,
         "tokens": tokens,
         "n_blocks": blocks,
@@ -83,6 +88,24 @@ def bench(
         typer.echo(json.dumps(run.to_dict(), ensure_ascii=False, indent=2))
     else:
         show(run)
+
+
+def run_suite(name: str, *, as_json: bool) -> None:
+    """Run a named suite of the terminal and print its table."""
+    if name != "structure":
+        problem = Problem("suite", "must be structure", name, "python -m dyad_core.bench has the suites of runs")
+        stop(sentence(problem), WRONG_INPUT)
+    rows = []
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=len(QUESTIONS) * len(WIDTHS))
+        for row in structure_costs():
+            rows.append(row)
+            bar.update(task, advance=1, description=f"{row.question}, width {row.width}")
+    if as_json:
+        typer.echo(json.dumps([row.to_dict() for row in rows], indent=2))
+    else:
+        Console().print(cost_table(rows))
 
 
 def measure_with_bar(spec: BenchmarkSpec) -> BenchmarkRun:

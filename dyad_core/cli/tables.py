@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from dyad_core.bench.reading import PASS_NAMES, name_of
 from dyad_core.bench.results import BenchmarkRun, Candidate
+from dyad_core.bench.structure_suite import AnswerCost
 
-__all__ = ["notes", "pass_tables"]
+__all__ = ["cost_table", "notes", "pass_tables"]
 
 COLUMNS = ("median ms", "x dense", "95 % interval", "of limit", "peak MiB", "parameters")
 
@@ -43,6 +44,32 @@ def cells(candidate: Candidate) -> list[str]:
         return [median, "", "", "", peak, parameters]
     interval = f"{candidate.speedup_low:.2f}–{candidate.speedup_high:.2f}"
     return [median, f"{candidate.speedup:.2f}", interval, f"{candidate.share_of_limit:.0%}", peak, parameters]
+
+
+def cost_table(rows: Sequence[AnswerCost]) -> Table:
+    """What structure answers cost, one row per question and width."""
+    table = Table(
+        title="Exact structure answers: n = 4 to 64, chains of 48 layers, caches cold",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("question", no_wrap=True)
+    for column in ("width", "median ms", "p95 ms", "target ms", "peak MiB", "gz KiB"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        late = "" if row.met else " missed"
+        table.add_row(
+            row.question,
+            f"{row.width:,}",
+            f"{row.median_ms:.1f}",
+            f"{row.p95_ms:.1f}",
+            f"< {row.target_ms:.0f}{late}",
+            f"{row.peak_mib:.1f}",
+            f"{row.answer_kib:.1f}",
+            end_section=row.width == rows[-1].width,
+        )
+    return table
 
 
 def notes(run: BenchmarkRun) -> Iterator[str]:
