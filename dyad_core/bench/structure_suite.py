@@ -30,7 +30,7 @@ WIDTHS = tuple(2**exponent for exponent in range(10, 21, 2))
 BLOCKS = (4, 8, 16, 32, 64)
 VARIANTS: tuple[Variant, ...] = ("it", "ot", "dt")
 DEPTH = 48
-TARGET_MS = {"path distributions": 2000.0}
+TARGET_MS = {"locality": 2000.0, "path distributions": 2000.0}
 DEFAULT_TARGET_MS = 50.0
 
 Answer = Callable[[DyadGeometry], dict[str, Any]]

@@ -55,13 +55,13 @@ def cost_table(rows: Sequence[AnswerCost]) -> Table:
         padding=(0, 1, 0, 0),
     )
     table.add_column("question", no_wrap=True)
-    for column in ("width", "median ms", "p95 ms", "target ms", "peak MiB", "gz KiB"):
+    for column in ("width", "median ms", "p95 ms", "target", "peak MiB", "gz KiB"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         late = "" if row.met else " missed"
         table.add_row(
             row.question,
-            f"{row.width:,}",
+            f"2^{row.width.bit_length() - 1}",
             f"{row.median_ms:.1f}",
             f"{row.p95_ms:.1f}",
             f"< {row.target_ms:.0f}{late}",
