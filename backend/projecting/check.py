@@ -11,8 +11,8 @@ from backend.uploads import Uploads
 from dyad_core.errors import Problem, SpecError
 from dyad_core.geometry import DyadGeometry
 from dyad_core.weights.entries import TensorEntry
-from dyad_core.weights.projection import candidate_geometries
 from dyad_core.weights.singular_values import MAX_SMALLER_SIDE
+from dyad_core.weights.structures import candidate_geometries
 
 __all__ = ["checked_request"]
 

@@ -47,7 +47,8 @@ async def _events(desk: Desk, job_id: str) -> AsyncIterator[ServerSentEvent]:
         yield _event("status", record)
         while State(status) not in TERMINAL:
             record = await subscriber.next()
-            name = "progress" if record["status"] == status else "status"
+            # A queued job that moves up has no progress yet.
+            name = "progress" if record["status"] == status and record["progress"] is not None else "status"
             status = record["status"]
             yield _event(name, record)
 

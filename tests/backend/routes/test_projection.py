@@ -210,20 +210,12 @@ def test_a_running_projection_is_cancelled_and_its_process_gone(settings: Settin
         assert not psutil.pid_exists(worker)
 
 
-def test_the_process_goes_when_its_server_is_killed_and_the_next_server_says_so(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    with serving(home) as (client, process):
-        matrix = np.random.default_rng(0).standard_normal((4096, 4096)).astype(np.float32)
-        upload = send(client, npy(matrix)).json()["id"]
-        job = client.post(PROJECTION, json={"upload": upload}).json()["id"]
-        wait_until(
-            lambda: (client.get(f"/api/v1/jobs/{job}").json()["progress"] or {}).get("fraction"), "the first progress"
-        )
+def test_the_process_goes_when_its_server_is_killed(tmp_path: Path) -> None:
+    with serving(tmp_path / "home") as (client, process):
+        upload = send(client, npy(np.random.default_rng(0).standard_normal((4096, 4096)).astype(np.float32))).json()
+        job = f"/api/v1/jobs/{client.post(PROJECTION, json={'upload': upload['id']}).json()['id']}"
+        wait_until(lambda: (client.get(job).json()["progress"] or {}).get("fraction"), "the first progress")
         (worker,) = workers_of(process.pid, WORKER)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     wait_until(lambda: not alive(worker), "the end of the projection, whose server is gone")
-
-    with serving(home) as (client, _process):
-        wait_until(lambda: client.get(f"/api/v1/jobs/{job}").json()["status"] == "interrupted", "the recovery")
-        assert client.get(f"/api/v1/uploads/{upload}").json()["tensors"][0]["shape"] == [4096, 4096]
