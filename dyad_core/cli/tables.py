@@ -13,7 +13,7 @@ from dyad_core.bench.structure_suite import AnswerCost
 
 __all__ = ["cost_table", "notes", "pass_tables"]
 
-COLUMNS = ("median ms", "x dense", "95 % interval", "of limit", "peak MiB", "parameters")
+COLUMNS = ("median ms", "x dense", "95 % interval", "of limit", "peak MiB", "weights M")
 
 
 def pass_tables(run: BenchmarkRun) -> Iterator[Table]:
@@ -36,7 +36,7 @@ def pass_tables(run: BenchmarkRun) -> Iterator[Table]:
 def cells(candidate: Candidate) -> list[str]:
     """The row of one candidate; without a speed, the outcome stands in its place."""
     peak = "" if candidate.memory is None else f"{candidate.memory.peak_bytes / 2**20:.1f}"
-    parameters = f"{candidate.parameters:,}"
+    parameters = f"{candidate.parameters / 1e6:.3g}"
     if candidate.median_ms is None:
         return [candidate.outcome.replace("_", " "), "", "", "", peak, parameters]
     median = f"{candidate.median_ms:.3g}"
@@ -83,5 +83,6 @@ def notes(run: BenchmarkRun) -> Iterator[str]:
                     # Before the colon stands what happened, behind it how much.
                     said.setdefault(text.partition(":")[0], []).append((name_of(candidate, run), text))
         for what, cases in said.items():
-            names = ", ".join(name for name, _ in cases)
+            everyone = len(cases) == sum(candidate.pass_ == pass_ for candidate in run.candidates)
+            names = "every candidate" if everyone else ", ".join(name for name, _ in cases)
             yield f"{PASS_NAMES[pass_]}, {names}: {cases[0][1] if len(cases) == 1 else what}"

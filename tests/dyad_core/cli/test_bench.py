@@ -113,7 +113,7 @@ def test_a_saved_run_can_be_loaded(in_process: list[BenchmarkSpec], tmp_path: Pa
         ("--in 48 --out 96 --device tpu", "--device: must be cpu, cuda or cuda:<index>"),
         ("--in 48 --out 96 --device cuda:98", "devices here: cpu"),
         ("--in 48 --out 96 --max-seconds nan", "--max-seconds: must be a number"),
-        ("--in 48 --out 96 --implementations none", "auto, eager, reference"),
+        ("--in 48 --out 96 --implementations none", "auto, concat, eager"),
         ("--in 48 --out 96 --grains 5", "--grains: "),
         ("--in 48 --out 96 --save /no/such/folder/run.json", "--save: must name a file in a folder that exists"),
         ("--in 48 --out 96 --blocks four", "--blocks"),
