@@ -214,7 +214,7 @@ def test_the_process_goes_when_its_server_is_killed(tmp_path: Path) -> None:
     with serving(tmp_path / "home") as (client, process):
         upload = send(client, npy(np.random.default_rng(0).standard_normal((4096, 4096)).astype(np.float32))).json()
         job = f"/api/v1/jobs/{client.post(PROJECTION, json={'upload': upload['id']}).json()['id']}"
-        wait_until(lambda: (client.get(job).json()["progress"] or {}).get("fraction"), "the first progress")
+        wait_until(lambda: (client.get(job).json()["progress"] or {}).get("elapsed_s"), "the first progress")
         (worker,) = workers_of(process.pid, WORKER)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()

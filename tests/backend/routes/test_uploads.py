@@ -23,11 +23,19 @@ UPLOADS = "/api/v1/uploads"
 MATRIX = np.arange(12, dtype=np.float32).reshape(3, 4)
 
 
-@pytest.fixture
-def client(settings: Settings) -> Iterator[TestClient]:
-    small = settings.model_copy(update={"max_upload_bytes": 8192, "max_matrix_bytes": 1024})
-    with TestClient(create_app(small)) as client:
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    own = Settings(home=tmp_path_factory.mktemp("home"), max_upload_bytes=8192, max_matrix_bytes=1024)
+    with TestClient(create_app(own)) as client:
         yield client
+
+
+@pytest.fixture
+def client(service: TestClient) -> TestClient:
+    """A service that keeps nothing yet."""
+    for upload in service.get(UPLOADS).json()["items"]:
+        service.delete(f"{UPLOADS}/{upload['id']}")
+    return service
 
 
 def on_disk(client: TestClient) -> list[Path]:
