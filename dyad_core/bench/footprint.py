@@ -13,6 +13,7 @@ from dyad_core.bench.candidates import DTYPES, layers_of, plans
 from dyad_core.bench.correctness import CHECKED_TOKENS
 from dyad_core.bench.oracle import CHUNK_ELEMENTS
 from dyad_core.bench.spec import BenchmarkSpec
+from dyad_core.ops import registry
 
 __all__ = ["Footprint", "footprint", "human"]
 
@@ -52,27 +53,30 @@ def footprint(spec: BenchmarkSpec) -> Footprint:
     gradients = dense if trains else 0
     working = 4 * 8 * max(CHUNK_ELEMENTS, spec.in_features, spec.out_features)  # the oracle's rows and what it compares
     working += 8 * 8 * min(CHECKED_TOKENS, spec.tokens) * (spec.in_features + spec.out_features)
-    if any(plan.implementation == "reference" for plan in planned):
-        working += (4 if trains else 2) * dense // layers_of(spec) * item  # the dense matrix, and its gradients
+    used = [registry.get(plan.implementation) for plan in planned if plan.geometry is not None and not plan.unsupported]
+    dense_copies = max((implementation.dense_copies for implementation in used), default=0)
+    copies = max((implementation.activation_copies for implementation in used), default=0)
+    working += (2 if trains else 1) * dense_copies * dense // layers_of(spec) * item  # and their gradients
     if spec.device == "cpu":
         working += PROCESS_BYTES
     return Footprint(
         weights_bytes=(sum(plan.parameters(spec) for plan in planned) + biases) * item,
         gradients_bytes=gradients * item,
         working_bytes=working,
-        per_token_bytes=_features_per_token(spec, trains=trains) * item,
+        per_token_bytes=_features_per_token(spec, copies, trains=trains) * item,
         tokens=spec.tokens,
     )
 
 
-def _features_per_token(spec: BenchmarkSpec, *, trains: bool) -> int:
+def _features_per_token(spec: BenchmarkSpec, copies: int, *, trains: bool) -> int:
     """Values per token alive at once: input, output, hidden, re-laid-out copies and their gradients."""
     narrow, wide = spec.in_features, spec.out_features
+    more = copies * (narrow + wide) * (2 if trains else 1)
     if spec.module == "linear":
-        forward = 2 * narrow + 2 * wide  # input and its gathered copy, output and what is scattered into it
+        forward = 2 * narrow + 2 * wide + more  # input and its gathered copy, output and what is scattered into it
         # Then the output gradient, its masked copy for the check, both re-laid-out copies, the input gradient.
         return forward + (2 * narrow + 3 * wide if trains else 0)
-    forward = 3 * narrow + 3 * wide
+    forward = 3 * narrow + 3 * wide + more
     return forward + (4 * narrow + 4 * wide if trains else 0)
 
 

@@ -59,5 +59,6 @@ register(
         name="concat",
         summary="both components in one batched product over a doubled dimension (the paper's -CAT for it)",
         apply=linear_concat,
+        activation_copies=2,
     )
 )

@@ -50,5 +50,6 @@ register(
         name="masked_dense",
         summary="a dense product with a weight that is zero outside the pattern; saves nothing in time",
         apply=linear_masked_dense,
+        dense_copies=5,
     )
 )

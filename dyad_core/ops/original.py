@@ -52,5 +52,6 @@ register(
         name="original",
         summary="the published formulation, feature-major inside and transposed at both ends; to compare with",
         apply=linear_original,
+        activation_copies=2,
     )
 )

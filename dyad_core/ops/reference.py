@@ -98,5 +98,6 @@ register(
         name="reference",
         summary="through the dense matrix; slow and obviously right, the oracle of all tests",
         apply=linear_reference,
+        dense_copies=2,
     )
 )

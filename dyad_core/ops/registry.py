@@ -62,12 +62,16 @@ class Implementation:
         apply: the function, see :class:`Apply`.
         unavailable: given device and dtype, the reason why it cannot run there (what is missing and
             what would help), or None when it can.
+        dense_copies: temporaries as large as the dense weight that are alive at once, for estimates of memory.
+        activation_copies: temporaries as large as input and output together, beyond one of each.
     """
 
     name: str
     summary: str
     apply: Apply
     unavailable: Callable[[torch.device, torch.dtype], str | None] = _runs_everywhere
+    dense_copies: int = 0
+    activation_copies: int = 0
 
 
 _registered: dict[str, Implementation] = {}

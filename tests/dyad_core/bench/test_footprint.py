@@ -13,7 +13,7 @@ from dyad_core.bench.memory import measure_memory
 @pytest.mark.parametrize("module", ["linear", "feed_forward"])
 @pytest.mark.parametrize("pass_", ["forward", "train_step"])
 @pytest.mark.parametrize("sizes", [(64, 256), (256, 64)])
-@pytest.mark.parametrize("implementation", ["eager", "reference"])
+@pytest.mark.parametrize("implementation", ["eager", "reference", "original", "concat", "masked_dense"])
 def test_the_estimate_covers_the_measured_peak(
     module: str, pass_: str, sizes: tuple[int, int], implementation: str
 ) -> None:
