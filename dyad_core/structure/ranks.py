@@ -27,8 +27,8 @@ __all__ = ["CompositeRank", "rank", "realised_weight"]
 MAX_RANK_FEATURES = 1024
 """Features on a side: singular values of one 1024 × 1024 matrix take about half a second on a core."""
 
-MAX_RANK_WORK = 16 * MAX_RANK_FEATURES**3
-"""Sum of out_features · in_features · smallest width so far, over the layers: sixteen square layers of 1024."""
+MAX_RANK_WORK = 4 * MAX_RANK_FEATURES**3
+"""Sum of out_features · in_features · smallest width so far, over the layers: four square layers of 1024, about two seconds."""
 
 
 @dataclass(frozen=True)
