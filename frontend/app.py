@@ -13,17 +13,23 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
+from frontend.sections.chart import picture_format  # noqa: E402 # the path above comes first
+
 st.set_page_config(
     page_title="DYAD Explorer",
     page_icon=str(Path(__file__).with_name("icon.svg")),
     layout="wide",
     initial_sidebar_state=200,
 )
-st.navigation(
+current = st.navigation(
     [
-        st.Page("pages/layer_lab.py", title="Layer lab", icon=":material/speed:", default=True),
-        st.Page("pages/structure.py", title="Structure", icon=":material/grid_on:"),
-        st.Page("pages/runs.py", title="Runs", icon=":material/list:"),
-        st.Page("pages/system.py", title="System", icon=":material/memory:"),
+        st.Page("views/layer_lab.py", title="Layer lab", icon=":material/speed:", default=True),
+        st.Page("views/structure.py", title="Structure", icon=":material/grid_on:"),
+        st.Page("views/reachability.py", title="Reachability", icon=":material/hub:"),
+        st.Page("views/runs.py", title="Runs", icon=":material/list:"),
+        st.Page("views/system.py", title="System", icon=":material/memory:"),
     ]
-).run()
+)
+with st.sidebar:
+    picture_format()
+current.run()

@@ -10,8 +10,8 @@ sides are checked without a network. Two things can go wrong and each has its ow
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, Literal, cast
 
 import httpx
 
@@ -20,16 +20,19 @@ from frontend.schemas import (
     GeometryJson,
     PatternJson,
     ProblemEntry,
-    ReachabilityJson,
     RunPage,
     RunRecord,
     SystemJson,
     WindowJson,
 )
+from frontend.schemas_chain import AdviceJson, ReachabilityJson
+from frontend.schemas_weights import JobRecord, UploadJson, UploadPage
 
 __all__ = ["ApiClient", "ApiProblemError", "BackendError", "BackendUnreachableError", "connect"]
 
 PREFIX = "/api/v1"
+PIECE_BYTES = 2**20
+UPLOAD_TIMEOUT = httpx.Timeout(300.0, connect=2.0)
 
 
 class BackendError(Exception):
@@ -125,20 +128,78 @@ class ApiClient:
 
     # --- structure ---------------------------------------------------------------------------
 
-    def pattern(self, geometry: GeometryJson, *, window: WindowJson | None = None, max_cells: int = 256) -> PatternJson:
-        """Return the weight pattern of a window, reduced to at most ``max_cells`` cells a side."""
+    def pattern(
+        self,
+        geometry: GeometryJson,
+        *,
+        window: WindowJson | None = None,
+        max_cells: int = 256,
+        weights: Mapping[str, Any] | None = None,
+    ) -> PatternJson:
+        """Return the weight pattern of a window, reduced to at most ``max_cells`` cells a side.
+
+        ``weights`` asks for a picture of actual values beside it: ``{"seed": 0, "init": "paper"}``.
+        """
         body: dict[str, Any] = {**geometry, "max_cells": max_cells}
         if window is not None:
             body["window"] = window
+        if weights is not None:
+            body["weights"] = dict(weights)
         return cast(PatternJson, self._json("POST", "/structure/pattern", json=body))
 
-    def connectivity(self, geometry: GeometryJson) -> ConnectivityJson:
-        """Return which features meet in which block."""
-        return cast(ConnectivityJson, self._json("POST", "/structure/connectivity", json=dict(geometry)))
+    def connectivity(self, geometry: GeometryJson, *, feature: tuple[str, int] | None = None) -> ConnectivityJson:
+        """Return which features meet in which block, and what a chosen ``feature`` ("input" or "output", index) meets."""
+        body: dict[str, Any] = dict(geometry)
+        if feature is not None:
+            body["feature"] = {"side": feature[0], "index": feature[1]}
+        return cast(ConnectivityJson, self._json("POST", "/structure/connectivity", json=body))
 
-    def reachability(self, layers: Sequence[GeometryJson]) -> ReachabilityJson:
-        """Return the share of input-output pairs connected after 1, 2, … of ``layers``."""
-        return cast(ReachabilityJson, self._json("POST", "/structure/reachability", json={"layers": list(layers)}))
+    def reachability(self, layers: Sequence[GeometryJson], **asked: Any) -> ReachabilityJson:
+        """Return the share of input-output pairs connected after 1, 2, … of ``layers``.
+
+        ``asked`` names what else to answer: ``paths``, ``heatmaps``, ``locality``, ``compare`` (true), ``pair``
+        ({"input", "output"}), ``rank`` ({"seed"}).
+        """
+        body = {"layers": list(layers), **asked}
+        return cast(ReachabilityJson, self._json("POST", "/structure/reachability", json=body))
+
+    def advice(self, in_features: int, out_features: int, **asked: Any) -> AdviceJson:
+        """Return every legal n for two sizes and a recommendation."""
+        body = {"in_features": in_features, "out_features": out_features, **asked}
+        return cast(AdviceJson, self._json("POST", "/structure/advice", json=body))
+
+    # --- weights -----------------------------------------------------------------------------
+
+    def upload(self, name: str, content: BinaryIO, size: int) -> UploadJson:
+        """Send a file of ``size`` bytes, piece by piece, and return what is in it."""
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        # Checking a large file takes the service longer than any other answer.
+        options: dict[str, Any] = {"params": {"name": name}, "headers": headers, "timeout": UPLOAD_TIMEOUT}
+        return cast(UploadJson, self._json("POST", "/uploads", content=_pieces(content), **options))
+
+    def uploads(self, *, limit: int = 50, offset: int = 0) -> UploadPage:
+        """Return one page of kept files, newest first."""
+        return cast(UploadPage, self._json("GET", "/uploads", params={"limit": limit, "offset": offset}))
+
+    def upload_of(self, upload_id: str) -> UploadJson:
+        """Return one kept file with its tensors."""
+        return cast(UploadJson, self._json("GET", f"/uploads/{upload_id}"))
+
+    def delete_upload(self, upload_id: str) -> None:
+        """Forget a kept file."""
+        self._send("DELETE", f"/uploads/{upload_id}")
+
+    def project(self, request: Mapping[str, Any]) -> JobRecord:
+        """Queue a projection and return its record."""
+        return cast(JobRecord, self._json("POST", "/structure/projection", json=dict(request)))
+
+    def job(self, job_id: str) -> JobRecord:
+        """Return one job of any kind."""
+        return cast(JobRecord, self._json("GET", f"/jobs/{job_id}"))
+
+    def cancel_job(self, job_id: str) -> JobRecord:
+        """Stop a queued or running job of any kind."""
+        return cast(JobRecord, self._json("POST", f"/jobs/{job_id}/cancel"))
 
     # --- machine -----------------------------------------------------------------------------
 
@@ -166,6 +227,11 @@ class ApiClient:
         if response.status_code >= 400:
             raise _problem(response)
         return response
+
+
+def _pieces(content: BinaryIO) -> Iterator[bytes]:
+    while piece := content.read(PIECE_BYTES):
+        yield piece
 
 
 def _problem(response: httpx.Response) -> ApiProblemError:

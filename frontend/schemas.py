@@ -12,15 +12,15 @@ __all__ = [
     "TERMINAL",
     "CandidateJson",
     "ConnectivityJson",
-    "DepthJson",
     "DeviceJson",
     "FeatureSetJson",
     "GeometryJson",
     "HubJson",
+    "NeighboursJson",
+    "PartnersJson",
     "PatternJson",
     "ProblemEntry",
     "ProgressJson",
-    "ReachabilityJson",
     "RunPage",
     "RunRecord",
     "RunResult",
@@ -182,6 +182,7 @@ class PatternJson(TypedDict, total=False):
     counts: dict[str, str]
     totals: dict[str, float]
     formula: str
+    weights: dict[str, Any]
 
 
 class FeatureSetJson(TypedDict):
@@ -210,6 +211,26 @@ class SpreadJson(TypedDict):
     mean: float
 
 
+class PartnersJson(TypedDict):
+    """The features that one component joins to a chosen one."""
+
+    component: str
+    block: int
+    hub: int
+    description: str
+    first: list[int]
+    count: int
+
+
+class NeighboursJson(TypedDict):
+    """What a chosen input feeds, or what a chosen output reads."""
+
+    side: str
+    feature: int
+    components: list[PartnersJson]
+    count: int
+
+
 class ConnectivityJson(TypedDict, total=False):
     """Which features meet in which block."""
 
@@ -220,26 +241,7 @@ class ConnectivityJson(TypedDict, total=False):
     reads_per_output: SpreadJson
     feeds_per_input: SpreadJson
     formula: str
-
-
-class DepthJson(TypedDict):
-    """Reach after ``depth`` layers."""
-
-    depth: int
-    in_features: int
-    out_features: int
-    reached_pairs: int
-    total_pairs: int
-    reached_share: float
-    full: bool
-
-
-class ReachabilityJson(TypedDict, total=False):
-    """Reach of a chain of layers."""
-
-    depths: list[DepthJson]
-    first_full_depth: int | None
-    warnings: list[str]
+    neighbours: NeighboursJson
 
 
 class DeviceJson(TypedDict, total=False):
@@ -268,4 +270,5 @@ class SystemJson(TypedDict, total=False):
     implementations: list[dict[str, str]]
     queue: dict[str, Any]
     database: str
+    limits: dict[str, int]
     server_started_at: str

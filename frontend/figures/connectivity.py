@@ -4,50 +4,62 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
-from frontend.figures.style import COMPONENTS, NEUTRAL, base_layout, faint
+from frontend.figures.style import CHOSEN, COMPONENTS, NEUTRAL, faint, figure_of
 from frontend.logic import words
-from frontend.schemas import ConnectivityJson, FeatureSetJson, HubJson, SpreadJson
+from frontend.schemas import ConnectivityJson, FeatureSetJson, HubJson, NeighboursJson, SpreadJson
 
-__all__ = ["connectivity_alt", "connectivity_figure", "spread_words"]
+__all__ = ["connectivity_alt", "connectivity_figure", "neighbour_words", "spread_words"]
 
 INPUTS, HUBS, OUTPUTS = 0.0, 1.0, 2.0
 
 
-def connectivity_figure(connectivity: ConnectivityJson) -> go.Figure:
+def connectivity_figure(connectivity: ConnectivityJson, chosen: NeighboursJson | None = None) -> go.Figure:
     """Draw the graph of one layer.
 
     On the left the n neighbourhood blocks of the inputs, in the middle the blocks of BLOCKDIAG and BLOCKTRANS (the
     hubs), on the right the n neighbourhood blocks of the outputs. A line means that features are shared.
+
+    Args:
+        connectivity: the layer.
+        chosen: one feature whose lines are drawn strong while all others step back.
     """
     n = connectivity["geometry"]["n_blocks"]
-    hubs = connectivity["hubs"]
+    hubs = _ordered(connectivity["hubs"])
     height = {index: _level(index, len(hubs)) for index in range(len(hubs))}
-    figure = go.Figure()
-    for component in ("blockdiag", "blocktrans"):
-        own = [(slot, hub) for slot, hub in enumerate(_ordered(hubs)) if hub["component"] == component]
-        if own:
-            figure.add_trace(_edges(own, connectivity["input_hub_shared"], INPUTS, height, n))
-            figure.add_trace(_edges(own, connectivity["output_hub_shared"], OUTPUTS, height, n))
-    for component in ("blockdiag", "blocktrans"):
-        own = [(slot, hub) for slot, hub in enumerate(_ordered(hubs)) if hub["component"] == component]
-        if own:
-            figure.add_trace(_hub_nodes(own, height, n))
-    figure.add_trace(_side_nodes(connectivity, n, INPUTS))
-    figure.add_trace(_side_nodes(connectivity, n, OUTPUTS))
-    base_layout(figure, height=min(760, 150 + 34 * len(hubs)), hovermode="closest", margin={"t": 70})
-    figure.update_xaxes(
-        range=[-0.28, 2.28],
-        tickvals=[INPUTS, HUBS, OUTPUTS],
-        ticktext=["input blocks", "weight blocks", "output blocks"],
-        showgrid=False,
-        zeroline=False,
-        side="top",
-        fixedrange=True,
+    own = {
+        component: [(slot, hub) for slot, hub in enumerate(hubs) if hub["component"] == component]
+        for component in ("blockdiag", "blocktrans")
+    }
+    present = [found for found in own.values() if found]
+    traces: list[dict[str, Any]] = []
+    for found in present:
+        traces.append(_edges(found, connectivity["input_hub_shared"], INPUTS, height, n, dimmed=chosen is not None))
+        traces.append(_edges(found, connectivity["output_hub_shared"], OUTPUTS, height, n, dimmed=chosen is not None))
+    if chosen is not None:
+        traces += [_strong(connectivity, chosen, found, height, n) for found in present]
+    traces += [_hub_nodes(found, height, n) for found in present]
+    traces += [_side_nodes(connectivity, n, INPUTS), _side_nodes(connectivity, n, OUTPUTS)]
+    if chosen is not None:
+        traces.append(_chosen_node(connectivity, chosen, n))
+    return figure_of(
+        traces,
+        height=min(1000, 150 + 34 * len(hubs)),
+        hovermode="closest",
+        margin={"t": 70},
+        xaxis={
+            "range": [-0.28, 2.28],
+            "tickvals": [INPUTS, HUBS, OUTPUTS],
+            "ticktext": ["input blocks", "weight blocks", "output blocks"],
+            "showgrid": False,
+            "zeroline": False,
+            "side": "top",
+            "fixedrange": True,
+        },
+        yaxis={"range": [1.03, -0.03] if n > 8 else [1.06, -0.06], "visible": False, "fixedrange": True},
     )
-    figure.update_yaxes(range=[1.06, -0.06], visible=False, fixedrange=True)
-    return figure
 
 
 def _ordered(hubs: list[HubJson]) -> list[HubJson]:
@@ -60,20 +72,77 @@ def _level(slot: int, total: int) -> float:
 
 
 def _edges(
-    own: list[tuple[int, HubJson]], shared: list[list[int]] | None, side: float, height: dict[int, float], n: int
-) -> go.Scatter:
-    x: list[float | None] = []
-    y: list[float | None] = []
-    for slot, hub in own:
-        for block in range(n):
-            if _shared(shared, hub, block):
-                x += [side, HUBS, None]
-                y += [_level(block, n), height[slot], None]
+    own: list[tuple[int, HubJson]],
+    shared: list[list[int]] | None,
+    side: float,
+    height: dict[int, float],
+    n: int,
+    *,
+    dimmed: bool,
+) -> dict[str, Any]:
+    ends = [(block, slot) for slot, hub in own for block in range(n) if _shared(shared, hub, block)]
     mark = COMPONENTS[own[0][1]["component"]]
     # n lines are told apart one by one, n² lines only as a texture.
-    lines = len(x) // 3
-    line = {"color": faint(mark.color, min(0.8, max(0.1, 24 / lines))), "width": 2 if lines <= 64 else 1}
-    return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+    strength = min(0.8, max(0.1, 24 / len(ends)))
+    line = {"color": faint(mark.color, strength / 3 if dimmed else strength), "width": 2 if len(ends) <= 64 else 1}
+    return _lines([(side, _level(block, n), HUBS, height[slot]) for block, slot in ends], line)
+
+
+def _lines(ends: list[tuple[float, float, float, float]], line: dict[str, Any]) -> dict[str, Any]:
+    """One trace of separate lines x0, y0 → x1, y1; a gap after each. float32 halves what is sent."""
+    points = np.full((len(ends), 3, 2), np.nan, dtype=np.float32)
+    points[:, :2] = np.asarray(ends, dtype=np.float32).reshape(len(ends), 2, 2)
+    x, y = points.reshape(-1, 2).T
+    return {
+        "type": "scatter",
+        "x": x.copy(),
+        "y": y.copy(),
+        "mode": "lines",
+        "line": line,
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def _strong(
+    connectivity: ConnectivityJson,
+    chosen: NeighboursJson,
+    own: list[tuple[int, HubJson]],
+    height: dict[int, float],
+    n: int,
+) -> dict[str, Any]:
+    """Lines from the chosen feature's block to its hub of one component and on to the blocks on the other side."""
+    near, far = (INPUTS, OUTPUTS) if chosen["side"] == "input" else (OUTPUTS, INPUTS)
+    shared = connectivity["output_hub_shared" if far == OUTPUTS else "input_hub_shared"]
+    hubs = {partner["hub"] for partner in chosen["components"]}
+    here = _level(_block_of(connectivity, chosen), n)
+    ends: list[tuple[float, float, float, float]] = []
+    for slot, hub in own:
+        if hub["index"] in hubs:
+            ends.append((near, here, HUBS, height[slot]))
+            ends += [(far, _level(block, n), HUBS, height[slot]) for block in range(n) if _shared(shared, hub, block)]
+    mark = COMPONENTS[own[0][1]["component"]]
+    return {**_lines(ends, {"color": mark.color, "width": 3 if n <= 16 else 2}), "legendgroup": "chosen"}
+
+
+def _block_of(connectivity: ConnectivityJson, chosen: NeighboursJson) -> int:
+    geometry = connectivity["geometry"]
+    features = geometry["in_features" if chosen["side"] == "input" else "out_features"]
+    return chosen["feature"] // (features // geometry["n_blocks"])
+
+
+def _chosen_node(connectivity: ConnectivityJson, chosen: NeighboursJson, n: int) -> dict[str, Any]:
+    name = f"{chosen['side']} {chosen['feature']}"
+    return {
+        "type": "scatter",
+        "x": [INPUTS if chosen["side"] == "input" else OUTPUTS],
+        "y": [_level(_block_of(connectivity, chosen), n)],
+        "name": name,
+        "mode": "markers",
+        "marker": {"symbol": "star", "size": 20, "color": CHOSEN, "line": {"color": NEUTRAL, "width": 1}},
+        "hovertemplate": f"{name} lies in this block<extra></extra>",
+        "cliponaxis": False,
+    }
 
 
 def _shared(matrix: list[list[int]] | None, hub: HubJson, block: int) -> int:
@@ -83,20 +152,22 @@ def _shared(matrix: list[list[int]] | None, hub: HubJson, block: int) -> int:
     return matrix[block][hub["block"]]
 
 
-def _hub_nodes(own: list[tuple[int, HubJson]], height: dict[int, float], n: int) -> go.Scatter:
+def _hub_nodes(own: list[tuple[int, HubJson]], height: dict[int, float], n: int) -> dict[str, Any]:
     mark = COMPONENTS[own[0][1]["component"]]
-    return go.Scatter(
-        x=[HUBS] * len(own),
-        y=[height[slot] for slot, _ in own],
-        name=mark.name,
-        mode="markers+text" if n <= 8 else "markers",
-        text=[f"{hub['block']}" for _, hub in own],
-        textposition="middle center",
-        textfont={"color": "white" if own[0][1]["component"] == "blockdiag" else "black"},
-        marker=_node(n, color=mark.color, symbol="square" if own[0][1]["component"] == "blockdiag" else "circle"),
-        customdata=[_hub_words(hub) for _, hub in own],
-        hovertemplate="%{customdata}<extra></extra>",
-    )
+    diagonal = own[0][1]["component"] == "blockdiag"
+    return {
+        "type": "scatter",
+        "x": [HUBS] * len(own),
+        "y": [height[slot] for slot, _ in own],
+        "name": mark.name,
+        "mode": "markers+text" if n <= 8 else "markers",
+        "text": [f"{hub['block']}" for _, hub in own],
+        "textposition": "middle center",
+        "textfont": {"color": "white" if diagonal else "black"},
+        "marker": _node(n, color=mark.color, symbol="square" if diagonal else "circle"),
+        "customdata": [_hub_words(hub) for _, hub in own],
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
 
 
 def _node(n: int, **marker: Any) -> dict[str, Any]:
@@ -116,23 +187,27 @@ def _set_words(features: FeatureSetJson) -> str:
     return f"{features['count']} features: {features['description']}<br>  ({first}{more})"
 
 
-def _side_nodes(connectivity: ConnectivityJson, n: int, side: float) -> go.Scatter:
+def _side_nodes(connectivity: ConnectivityJson, n: int, side: float) -> dict[str, Any]:
     geometry = connectivity["geometry"]
     noun, features = ("inputs", geometry["in_features"]) if side == INPUTS else ("outputs", geometry["out_features"])
     block = features // n
-    names = [f"{noun} {b * block}–{(b + 1) * block - 1}" for b in range(n)]
-    return go.Scatter(
-        x=[side] * n,
-        y=[_level(b, n) for b in range(n)],
-        mode="markers+text" if n <= 16 else "markers",
-        text=[f"{b * block}–{(b + 1) * block - 1}" for b in range(n)],
-        textposition="bottom center" if n <= 8 else "middle left" if side == INPUTS else "middle right",
-        marker=_node(n, color=NEUTRAL, symbol="circle"),
-        customdata=names,
-        hovertemplate="%{customdata}<extra></extra>",
-        showlegend=False,
-        cliponaxis=False,
-    )
+    spans = [f"{b * block}–{(b + 1) * block - 1}" for b in range(n)]
+    # Beyond 16 blocks only every few are named, so that no two names touch.
+    step = 1 if n <= 16 else -(-n // 16)
+    return {
+        "type": "scatter",
+        "x": [side] * n,
+        "y": [_level(b, n) for b in range(n)],
+        "mode": "markers+text",
+        "text": [span if b % step == 0 else "" for b, span in enumerate(spans)],
+        "textposition": "bottom center" if n <= 8 else "middle left" if side == INPUTS else "middle right",
+        "textfont": {"size": 12 if n <= 16 else 10},
+        "marker": _node(n, color=NEUTRAL, symbol="circle"),
+        "customdata": [f"{noun} {span}" for span in spans],
+        "hovertemplate": "%{customdata}<extra></extra>",
+        "showlegend": False,
+        "cliponaxis": False,
+    }
 
 
 def spread_words(spread: SpreadJson) -> str:
@@ -141,11 +216,27 @@ def spread_words(spread: SpreadJson) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def connectivity_alt(connectivity: ConnectivityJson) -> str:
+def connectivity_alt(connectivity: ConnectivityJson, chosen: NeighboursJson | None = None) -> str:
     """Say the graph in words."""
     geometry = connectivity["geometry"]
-    return (
+    text = (
         f"Graph of {geometry['variant'].upper()} with n = {geometry['n_blocks']}: each output reads "
         f"{spread_words(connectivity['reads_per_output'])} of {geometry['in_features']} inputs, each input feeds "
         f"{spread_words(connectivity['feeds_per_input'])} of {geometry['out_features']} outputs."
+    )
+    return text if chosen is None else f"{text} {neighbour_words(chosen)}"
+
+
+def neighbour_words(chosen: NeighboursJson) -> str:
+    """Say what the chosen feature is joined to, per component."""
+    verb, other = ("feeds", "outputs") if chosen["side"] == "input" else ("reads", "inputs")
+    parts = [
+        f"through {COMPONENTS[partner['component']].name} block {partner['block']} the {words.count(partner['count'])} "
+        f"{other} {partner['description']}"
+        for partner in chosen["components"]
+    ]
+    return (
+        f"{chosen['side'].capitalize()} {chosen['feature']} {verb} {words.count(chosen['count'])} {other}: "
+        + "; ".join(parts)
+        + "."
     )

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from frontend.figures.style import COMPONENTS, NEUTRAL, base_layout
+from frontend.figures.style import COMPONENTS, NEUTRAL, figure_of
 from frontend.logic import words
 from frontend.logic.pattern import PatternGrid, parameter_names, range_labels
 
-__all__ = ["LINES_UP_TO", "pattern_alt", "pattern_figure"]
+__all__ = ["LINES_UP_TO", "feature_axis", "pattern_alt", "pattern_figure"]
 
 LINES_UP_TO = 16
 """Block borders are lines up to this n; beyond they would hide the pattern and are ticks."""
@@ -40,41 +40,45 @@ def pattern_figure(
     index, colors = _palette(grid)
     row_labels, column_labels = range_labels(grid)
     rows, columns = grid.shape
-    figure = go.Figure()
-    figure.add_trace(
-        go.Heatmap(
-            z=index,
-            x=column_labels,
-            y=row_labels,
-            zmin=-0.5,
-            zmax=len(colors) - 0.5,
-            colorscale=_steps(colors),
-            showscale=False,
-            xgap=1 if columns <= 64 else 0,
-            ygap=1 if rows <= 64 else 0,
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "heatmap",
+            "z": index,
+            "x": column_labels,
+            "y": row_labels,
+            "zmin": -0.5,
+            "zmax": len(colors) - 0.5,
+            "colorscale": _steps(colors),
+            "showscale": False,
+            "xgap": 1 if columns <= 64 else 0,
+            "ygap": 1 if rows <= 64 else 0,
             **_hover(grid),
-        )
-    )
+        }
+    ]
     for mark in COMPONENTS.values():
-        figure.add_trace(
-            go.Scatter(
-                x=[None],
-                y=[None],
-                mode="markers",
-                name=mark.name,
-                marker={"color": mark.color, "symbol": "square", "size": 12},
-            )
+        marker = {"color": mark.color, "symbol": mark.symbol, "size": 12}
+        traces.append(
+            {"type": "scatter", "x": [None], "y": [None], "mode": "markers", "name": mark.name, "marker": marker}
         )
-    _borders(figure, grid)
-    if marked is not None:
-        _outline(figure, grid, marked)
-    base_layout(figure, height=height, dragmode="select", margin={"t": 36})
     n = grid.layer.n_blocks
-    _feature_axis(figure.update_xaxes, grid.column_edges, grid.layer.inputs.block, n, "input feature (index)")
-    _feature_axis(figure.update_yaxes, grid.row_edges, grid.layer.outputs.block, n, "output feature (index)")
-    figure.update_xaxes(range=[-0.5, columns - 0.5])
-    figure.update_yaxes(range=[rows - 0.5, -0.5])
-    return figure
+    shapes = _borders(grid)
+    if marked is not None:
+        shapes.append(_outline(grid, marked))
+    return figure_of(
+        traces,
+        height=height,
+        dragmode="select",
+        margin={"t": 36},
+        shapes=shapes,
+        xaxis={
+            **feature_axis(grid.column_edges, grid.layer.inputs.block, n, "input feature (index)"),
+            "range": [-0.5, columns - 0.5],
+        },
+        yaxis={
+            **feature_axis(grid.row_edges, grid.layer.outputs.block, n, "output feature (index)"),
+            "range": [rows - 0.5, -0.5],
+        },
+    )
 
 
 def _palette(grid: PatternGrid) -> tuple[npt.NDArray[np.uint8], list[str]]:
@@ -141,23 +145,23 @@ def _inner_borders(edges: npt.NDArray[np.int64], block: int) -> npt.NDArray[np.i
     return np.arange(first, int(edges[-1]), block, dtype=np.int64)
 
 
-def _borders(figure: go.Figure, grid: PatternGrid) -> None:
+def _borders(grid: PatternGrid) -> list[dict[str, Any]]:
     layer = grid.layer
     rows, columns = grid.shape
     line = {"color": NEUTRAL, "width": 1}
     downs = _inner_borders(grid.column_edges, layer.inputs.block)
     acrosses = _inner_borders(grid.row_edges, layer.outputs.block)
     if max(len(downs), len(acrosses)) >= LINES_UP_TO:
-        return
+        return []
     shapes: list[dict[str, Any]] = []
     for x in _place(grid.column_edges, downs):
         shapes.append({"type": "line", "x0": x, "x1": x, "y0": -0.5, "y1": rows - 0.5, "line": line})
     for y in _place(grid.row_edges, acrosses):
         shapes.append({"type": "line", "x0": -0.5, "x1": columns - 0.5, "y0": y, "y1": y, "line": line})
-    figure.update_layout(shapes=shapes)
+    return shapes
 
 
-def _outline(figure: go.Figure, grid: PatternGrid, window: tuple[int, int, int, int]) -> None:
+def _outline(grid: PatternGrid, window: tuple[int, int, int, int]) -> dict[str, Any]:
     y0, y1 = _place(grid.row_edges, window[:2])
     x0, x1 = _place(grid.column_edges, window[2:])
     # At least as large as can be seen: a 48 x 48 window of a wide layer is less than one cell.
@@ -165,23 +169,23 @@ def _outline(figure: go.Figure, grid: PatternGrid, window: tuple[int, int, int, 
     x0, x1 = min(x0, (x0 + x1 - wide) / 2), max(x1, (x0 + x1 + wide) / 2)
     y0, y1 = min(y0, (y0 + y1 - high) / 2), max(y1, (y0 + y1 + high) / 2)
     outline = {"color": NEUTRAL, "width": 3}
-    figure.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, line=outline)
+    return {"type": "rect", "x0": x0, "x1": x1, "y0": y0, "y1": y1, "line": outline}
 
 
-def _feature_axis(update: Any, edges: npt.NDArray[np.int64], block: int, n_blocks: int, title: str) -> None:
-    """Name real feature indices: block borders where there are few, round steps elsewhere."""
+def feature_axis(edges: npt.NDArray[np.int64], block: int, n_blocks: int, title: str) -> dict[str, Any]:
+    """Return an axis of cells that names real feature indices: block borders where there are few, round steps elsewhere."""
     features = _ticks(edges, block)
-    update(
-        type="category",
-        tickmode="array",
-        tickvals=_place(edges, features),
-        ticktext=[str(feature) for feature in features],
-        tickangle=0,
-        ticks="outside" if n_blocks > LINES_UP_TO else "",
-        title=title,
-        showgrid=False,
-        zeroline=False,
-    )
+    return {
+        "type": "category",
+        "tickmode": "array",
+        "tickvals": _place(edges, features),
+        "ticktext": [str(feature) for feature in features],
+        "tickangle": 0,
+        "ticks": "outside" if n_blocks > LINES_UP_TO else "",
+        "title": title,
+        "showgrid": False,
+        "zeroline": False,
+    }
 
 
 def _ticks(edges: npt.NDArray[np.int64], block: int) -> npt.NDArray[np.int64]:

@@ -7,21 +7,24 @@ marker, a pattern or a label says the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
 
 __all__ = [
+    "CHOSEN",
     "COMPONENTS",
     "MEMORY_PARTS",
     "NEUTRAL",
+    "STRUCTURES",
     "VARIANTS",
     "Mark",
     "base_layout",
     "chart_config",
     "faint",
+    "figure_of",
     "label_axis",
     "or_gap",
     "rows_height",
@@ -29,6 +32,9 @@ __all__ = [
 
 NEUTRAL = "#808080"
 """For the dense twin, limits and borders: contrast above 3.9 on white and 4.4 on the dark background."""
+
+CHOSEN = "#009E73"
+"""What a person chose: a feature, and the path from it."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,15 @@ COMPONENTS: dict[str, Mark] = {
     "both": Mark("both (summed)", "#CC79A7", "square"),
 }
 
+STRUCTURES: dict[str, Mark] = {
+    "dyad": Mark("DYAD", "#0072B2", "circle"),
+    "block_diagonal": Mark("block-diagonal", "#CC79A7", "triangle-up", hatch="dot"),
+    "low_rank": Mark("low rank", "#D55E00", "diamond", hatch="dash"),
+    "monarch": Mark("Monarch", "#E69F00", "square", hatch="dashdot"),
+    "dense": Mark("dense", NEUTRAL, "x", hatch="longdash"),
+}
+"""DYAD and what it is held against; ``hatch`` is the dash of the line."""
+
 MEMORY_PARTS: dict[str, Mark] = {
     "parameters_bytes": Mark("parameters", "#0072B2", "square"),
     "inputs_bytes": Mark("inputs", NEUTRAL, "square", hatch="/"),
@@ -73,14 +88,13 @@ def rows_height(rows: int) -> int:
     return 160 + max(3, rows) * (44 if rows <= 8 else 32 if rows <= 20 else 20)
 
 
-def base_layout(figure: go.Figure, *, height: int, **layout: Any) -> go.Figure:
-    """Apply what every figure shares: fixed height, transparent background, legend above, no title."""
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 12, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        legend={
+def _shared(height: int) -> dict[str, Any]:
+    return {
+        "height": height,
+        "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "legend": {
             "orientation": "h",
             "yref": "container",
             "yanchor": "top",
@@ -90,15 +104,49 @@ def base_layout(figure: go.Figure, *, height: int, **layout: Any) -> go.Figure:
             "title": None,
             "traceorder": "normal",
         },
-        hoverlabel={"align": "left"},
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": NEUTRAL, "activecolor": "#0072B2"},
+        "hoverlabel": {"align": "left"},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": NEUTRAL, "activecolor": "#0072B2"},
         # Zoom and hidden series survive new data.
-        uirevision="keep",
-    )
+        "uirevision": "keep",
+    }
+
+
+def base_layout(figure: go.Figure, *, height: int, **layout: Any) -> go.Figure:
+    """Apply what every figure shares: fixed height, transparent background, legend above, no title."""
+    figure.update_layout(**_shared(height))
     figure.update_layout(**layout)
     figure.update_xaxes(automargin=True)
     figure.update_yaxes(automargin=True)
     return figure
+
+
+def figure_of(
+    traces: Sequence[Mapping[str, Any]],
+    *,
+    height: int,
+    xaxis: Mapping[str, Any],
+    yaxis: Mapping[str, Any],
+    margin: Mapping[str, int] | None = None,
+    **layout: Any,
+) -> go.Figure:
+    """Build a figure with the layout that every figure shares.
+
+    Built in one go from plain dictionaries: the same figure made by single updates takes five to ten times as long,
+    and a picture has to follow a control within 300 ms.
+
+    Args:
+        traces: each with its ``type``.
+        height: in pixels.
+        xaxis: settings of the horizontal axis.
+        yaxis: settings of the vertical axis.
+        margin: single margins in pixels that differ from the shared ones.
+        layout: anything else, in place of what is shared.
+    """
+    shared = _shared(height)
+    axes = {"xaxis": {"automargin": True, **xaxis}, "yaxis": {"automargin": True, **yaxis}}
+    return go.Figure(
+        data=list(traces), layout={**shared, "margin": {**shared["margin"], **(margin or {})}, **axes, **layout}
+    )
 
 
 def or_gap(values: Sequence[Any]) -> list[Any]:
@@ -121,11 +169,11 @@ def label_axis(figure: go.Figure, labels: Sequence[str]) -> go.Figure:
     return figure
 
 
-def chart_config(file_name: str) -> dict[str, Any]:
-    """Return Plotly's options: a small tool bar whose camera saves a sharp SVG named ``file_name``."""
+def chart_config(file_name: str, form: str = "svg") -> dict[str, Any]:
+    """Return Plotly's options: a small tool bar whose camera saves ``file_name`` as ``svg`` or as a ``png`` of twice the size."""
     return {
         "displaylogo": False,
         "modeBarButtonsToRemove": ["lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
-        "toImageButtonOptions": {"format": "svg", "filename": file_name},
+        "toImageButtonOptions": {"format": form, "filename": file_name, "scale": 2 if form == "png" else 1},
         "scrollZoom": False,
     }

@@ -80,6 +80,11 @@ class Layer:
         )
 
     @property
+    def parameters(self) -> int:
+        """Stored weights without bias: 2/n of dense, 1/n for BLOCKDIAG alone."""
+        return self.in_features * self.out_features * (1 if self.variant == "bd" else 2) // self.n_blocks
+
+    @property
     def inputs(self) -> Side:
         """Grouping of the inputs: dealt in runs of ``grain`` for it and dt, neighbours otherwise."""
         dealt = self.variant in ("it", "dt")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,10 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from frontend.logic import words
+from frontend.logic.arrays import decode_array
 from frontend.logic.geometry import Layer, Side
 from frontend.schemas import PatternJson
 
-__all__ = ["PatternGrid", "decode", "feature_window", "parameter_names", "range_labels", "totals_words"]
+__all__ = [
+    "PatternGrid",
+    "decode",
+    "feature_window",
+    "parameter_names",
+    "pattern_records",
+    "range_labels",
+    "totals_words",
+]
 
 Counts = npt.NDArray[np.unsignedinteger]
 
@@ -59,13 +66,11 @@ class PatternGrid:
 
 
 def decode(payload: PatternJson) -> PatternGrid:
-    """Decode an answer of ``/structure/pattern``: base64 of zlib of little-endian integers, row by row."""
+    """Decode an answer of ``/structure/pattern``: base64 of zlib of integers, see :mod:`.arrays`."""
     shape = payload["rows"], payload["columns"]
-    kind = np.dtype(payload["counts"]["dtype"]).newbyteorder("<")
 
     def counts(name: str) -> Counts:
-        raw = zlib.decompress(base64.b64decode(payload["counts"][name]))
-        return np.frombuffer(raw, dtype=kind).reshape(shape)
+        return decode_array(payload["counts"][name], payload["counts"]["dtype"], shape)
 
     return PatternGrid(
         Layer.from_json(payload["geometry"]),
@@ -157,6 +162,23 @@ def parameter_names(grid: PatternGrid) -> npt.NDArray[np.str_]:
             parts.append(f"weight_blocktrans[{out_group[row]}, {out_position[row]}, {in_position[column]}]")
         names[row, column] = " + ".join(parts)
     return names
+
+
+def pattern_records(grid: PatternGrid) -> list[dict[str, int]]:
+    """Return one record per cell that holds anything: its features and its counts."""
+    rows, columns = grid.row_edges.tolist(), grid.column_edges.tolist()
+    return [
+        {
+            "first_output": rows[row],
+            "output_stop": rows[row + 1],
+            "first_input": columns[column],
+            "input_stop": columns[column + 1],
+            "blockdiag_alone": int(grid.blockdiag[row, column]),
+            "blocktrans_alone": int(grid.blocktrans[row, column]),
+            "both": int(grid.both[row, column]),
+        }
+        for row, column in np.argwhere(grid.blockdiag + grid.blocktrans + grid.both).tolist()
+    ]
 
 
 def totals_words(totals: dict[str, float]) -> list[tuple[str, str, str]]:

@@ -11,6 +11,7 @@ from frontend.logic import presets, request
 from frontend.schemas import DeviceJson, SystemJson
 from frontend.sections import state
 from frontend.sections.backend import show_problem, show_unreachable
+from frontend.settings import public_api_url
 
 __all__ = ["DTYPES", "lab_form", "refill"]
 
@@ -54,7 +55,7 @@ def lab_form(api: ApiClient, machine: SystemJson) -> None:
         elif (refusal := st.session_state.get("lab.refusal")) is not None and refusal[0] == asked:
             show_problem(refusal[1], heading="**Not started.** The service cannot measure this:")
     with st.expander("The same request by REST and by command line", icon=":material/terminal:"):
-        st.code(request.curl(asked, api.address), language="bash", wrap_lines=True)
+        st.code(request.curl(asked, public_api_url()), language="bash", wrap_lines=True)
         st.code(request.command_line(asked), language="bash", wrap_lines=True)
 
 

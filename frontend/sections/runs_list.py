@@ -99,7 +99,7 @@ def _empty(filtered: bool) -> None:
         st.info("No run matches these filters.", icon=":material/filter_alt_off:")
         return
     st.info("No run yet. The Layer lab makes the first one in about a minute.", icon=":material/lightbulb:")
-    st.page_link("pages/layer_lab.py", label="Open the Layer lab", icon=":material/speed:")
+    st.page_link("views/layer_lab.py", label="Open the Layer lab", icon=":material/speed:")
 
 
 def _entry(api: ApiClient, item: Entry) -> None:
@@ -120,7 +120,7 @@ def _entry(api: ApiClient, item: Entry) -> None:
 
 
 def _actions(api: ApiClient, item: Entry) -> None:
-    st.page_link("pages/layer_lab.py", label="Open", icon=":material/open_in_new:", query_params={"run": item.run_id})
+    st.page_link("views/layer_lab.py", label="Open", icon=":material/open_in_new:", query_params={"run": item.run_id})
     if item.can_cancel and st.button("Cancel", key=f"runs.cancel.{item.run_id}", icon=":material/stop:"):
         _try(lambda: api.cancel(item.run_id))
     with st.popover("More", key=f"runs.more.{item.run_id}"):

@@ -1,43 +1,82 @@
-"""The geometry and window of the Structure page, kept in the address so that a link shows the same picture."""
+"""The geometry, window, feature and draw of the Structure page, kept in the address so that a link shows the same picture."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from frontend.logic import presets, query
 from frontend.logic.geometry import VARIANT_WORDS, Layer
-from frontend.sections import state
+from frontend.sections import address, state
 
-__all__ = ["WINDOW", "current_layer", "current_window", "geometry_controls", "take_address", "window_controls"]
+__all__ = [
+    "WINDOW",
+    "current_draw",
+    "current_feature",
+    "current_layer",
+    "current_window",
+    "feature_controls",
+    "geometry_controls",
+    "reset_window",
+    "take_address",
+    "window_controls",
+]
 
 PAGE = "structure"
 GEOMETRY: dict[str, Any] = {"in_features": 768, "out_features": 3072, "n_blocks": 4, "variant": "it", "grain": 1}
 WINDOW = ("out_start", "out_stop", "in_start", "in_stop")
+SIDES = ("none", "input", "output")
+FURTHER: dict[str, Any] = {"side": "none", "feature": 0, "weights": "", "seed": 0}
+"""A chosen feature, and the drawn weights: "" shows none, else the rule of initialisation."""
+DRAWS = ("paper", "variance_preserving")
+NAMES = (*GEOMETRY, *WINDOW, *FURTHER)
 KEEP: dict[str, Any] = {"persist_state": "session"}
 
 
 def take_address() -> None:
-    """Fill the controls from the address when it is not the one this page wrote last; else write what they hold."""
-    asked = {name: text for name, text in st.query_params.items() if name in GEOMETRY or name in WINDOW}
-    if asked and asked != st.session_state.get("structure.address"):
-        known = query.read(asked, {**GEOMETRY, **dict.fromkeys(WINDOW, 0)})
-        if known.get("variant") not in VARIANT_WORDS:
-            known.pop("variant", None)
-        state.fill(PAGE, {**GEOMETRY, **{name: known[name] for name in GEOMETRY if name in known}})
-        if all(name in known for name in WINDOW):
-            state.fill(PAGE, {name: known[name] for name in WINDOW})
-            st.session_state["structure.window_of"] = current_layer()
-    state.prepare(PAGE, {**GEOMETRY, "preset": presets.PRESETS[0].label})
+    """Fill the controls from the address when it is a link to follow, else write what they hold into it."""
+    address.follow(PAGE, NAMES, _read, _held)
+    state.prepare(PAGE, {**GEOMETRY, **FURTHER, "preset": presets.PRESETS[0].label})
     sizes = state.value(PAGE, "in_features"), state.value(PAGE, "out_features")
     state.fill(PAGE, {"preset": presets.matching(*sizes, preferred=state.value(PAGE, "preset"))})
     if st.session_state.get("structure.window_of") != current_layer():
         reset_window()
-    address = query.write(state.values(PAGE, {**GEOMETRY, **dict.fromkeys(WINDOW)}))
-    st.session_state["structure.address"] = address
-    if asked != address:
-        st.query_params.from_dict(address)
+    address.publish(PAGE, NAMES, _held())
+
+
+def _read(asked: Mapping[str, str]) -> None:
+    known = query.read(asked, {**GEOMETRY, **dict.fromkeys(WINDOW, 0), **FURTHER})
+    for name, allowed in (("variant", VARIANT_WORDS), ("side", SIDES), ("weights", ("", *DRAWS))):
+        if known.get(name) not in allowed:
+            known.pop(name, None)
+    state.fill(PAGE, {**GEOMETRY, **FURTHER, **{name: known[name] for name in (*GEOMETRY, *FURTHER) if name in known}})
+    if all(name in known for name in WINDOW):
+        state.fill(PAGE, {name: known[name] for name in WINDOW})
+        st.session_state["structure.window_of"] = current_layer()
+
+
+def _held() -> dict[str, str]:
+    """What the controls say as parameters; a choice that is not made is left out."""
+    held = query.write(state.values(PAGE, dict.fromkeys((*GEOMETRY, *WINDOW))))
+    if current_feature() is not None:
+        held |= query.write(state.values(PAGE, {"side": "", "feature": 0}))
+    if current_draw() is not None:
+        held |= query.write(state.values(PAGE, {"weights": "", "seed": 0}))
+    return held
+
+
+def current_feature() -> tuple[str, int] | None:
+    """Return the chosen feature, side and index, None where none is."""
+    side = state.value(PAGE, "side")
+    return None if side in (None, "none") else (side, state.value(PAGE, "feature"))
+
+
+def current_draw() -> tuple[int, str] | None:
+    """Return seed and rule of the drawn weights, None where none are shown."""
+    rule = state.value(PAGE, "weights")
+    return (state.value(PAGE, "seed"), rule) if rule else None
 
 
 def current_layer() -> Layer:
@@ -107,6 +146,23 @@ def window_controls() -> None:
             key=f"structure.{name}",
             help="Feature index, counted from 0; the stop is not part of the window.",
             **KEEP,
+        )
+
+
+def feature_controls() -> None:
+    """Draw the choice of one feature."""
+    side, index = st.columns([1.4, 1], vertical_alignment="bottom")
+    side.radio(
+        "Follow one feature",
+        list(SIDES),
+        horizontal=True,
+        key="structure.side",
+        help="An input: which outputs it feeds. An output: which inputs it reads. Its lines are drawn strong.",
+        **KEEP,
+    )
+    if state.value(PAGE, "side") != "none":
+        index.number_input(
+            "its index", step=1, format="%d", key="structure.feature", help="Feature index, counted from 0.", **KEEP
         )
 
 

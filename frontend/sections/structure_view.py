@@ -1,30 +1,62 @@
-"""The pictures of the Structure page: pattern, close-up, graph, reach."""
+"""The pictures of the Structure page: pattern, close-up, graph, reach. All are asked for at once, each drawn as it comes."""
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from frontend.client import ApiProblemError
-from frontend.figures.connectivity import connectivity_alt, connectivity_figure, spread_words
+from frontend.figures.connectivity import connectivity_alt, connectivity_figure, neighbour_words, spread_words
 from frontend.figures.pattern import LINES_UP_TO, pattern_alt, pattern_figure
 from frontend.figures.reachability import reachability_alt, reachability_figure
+from frontend.figures.style import COMPONENTS
 from frontend.logic import words
+from frontend.logic.chain_rows import hub_records, reach_records
 from frontend.logic.geometry import VARIANT_WORDS, Layer, overview_cells
-from frontend.logic.pattern import decode, feature_window, totals_words
-from frontend.schemas import PatternJson, ReachabilityJson
+from frontend.logic.pattern import decode, feature_window, pattern_records, totals_words
+from frontend.schemas import PatternJson
+from frontend.schemas_chain import ReachabilityJson
 from frontend.sections import state, structure_data
 from frontend.sections.backend import show_problem, show_warnings
 from frontend.sections.chart import chart
-from frontend.sections.structure_controls import WINDOW, current_window, reset_window, window_controls
+from frontend.sections.structure_controls import (
+    WINDOW,
+    current_feature,
+    current_window,
+    feature_controls,
+    reset_window,
+    window_controls,
+)
 from frontend.settings import api_url
 
-__all__ = ["show_graph", "show_pattern", "show_reach", "show_totals"]
+__all__ = ["Answers", "ask", "show_graph", "show_pattern", "show_reach", "show_totals"]
 
 DEPTH = 12
 CLOSE_UP_CELLS = 96
+
+Answers = dict[str, Future[Any]]
+
+
+def ask(layer: Layer) -> Answers:
+    """Ask for everything that the page draws, at the same time."""
+    address = api_url()
+    questions: dict[str, Any] = {
+        "whole": partial(structure_data.pattern, address, layer, None, _cells(layer)),
+        "closeup": partial(structure_data.pattern, address, layer, current_window(), CLOSE_UP_CELLS),
+        "graph": partial(structure_data.connectivity, address, layer, current_feature()),
+    }
+    for variant in VARIANT_WORDS:
+        questions[variant] = partial(structure_data.reachability, address, replace(layer, variant=variant), DEPTH)
+    return structure_data.together(**questions)
+
+
+def _cells(layer: Layer) -> int:
+    fits = min(layer.in_features, layer.out_features, layer.n_blocks, layer.grain) > 0
+    return overview_cells(layer) if fits else 1  # such a layer is refused, whatever is asked of it
 
 
 def show_totals(layer: Layer, whole: PatternJson) -> None:
@@ -41,7 +73,7 @@ def show_totals(layer: Layer, whole: PatternJson) -> None:
         )
 
 
-def show_pattern(layer: Layer, whole: PatternJson) -> None:
+def show_pattern(layer: Layer, whole: PatternJson, answers: Answers) -> None:
     """Draw the whole weight and, beside it, a close-up of the chosen window."""
     st.header("Where the weights are", anchor=False, divider="gray")
     left, right = st.columns(2, gap="large")
@@ -53,13 +85,14 @@ def show_pattern(layer: Layer, whole: PatternJson) -> None:
             key="structure.overview",
             alt=pattern_alt(grid, whole["totals"]),
             note=_cells_note(layer, grid.shape),
+            rows=partial(pattern_records, grid),
             on_select=_take_box,
             selection_mode="box",
         )
     with right:
         st.markdown("**Close-up** of the marked window.")
         try:
-            part = structure_data.pattern(api_url(), layer, current_window(), CLOSE_UP_CELLS)
+            part = answers["closeup"].result()
         except ApiProblemError as error:
             show_problem(error, heading="**This window cannot be shown:**")
         else:
@@ -71,6 +104,7 @@ def show_pattern(layer: Layer, whole: PatternJson) -> None:
                 note="One cell is one entry of the weight."
                 if closer.single_entries
                 else _cells_note(layer, closer.shape),
+                rows=partial(pattern_records, closer),
             )
         window_controls()
         st.button("Back to the first block corner", on_click=reset_window, icon=":material/my_location:")
@@ -100,11 +134,12 @@ def _take_box() -> None:
     )
 
 
-def show_graph(layer: Layer) -> None:
+def show_graph(layer: Layer, answers: Answers) -> None:
     """Draw which inputs meet which outputs, and through which block."""
     st.header("Who meets whom", anchor=False, divider="gray")
+    feature_controls()
     try:
-        graph = structure_data.connectivity(api_url(), layer)
+        graph = answers["graph"].result()
     except ApiProblemError as error:
         show_problem(error)
         return
@@ -113,11 +148,23 @@ def show_graph(layer: Layer) -> None:
         f"Every output reads **{reads}** of {words.count(layer.in_features)} inputs, every input feeds **{feeds}** of "
         f"{words.count(layer.out_features)} outputs. All features that enter a block meet there, and nowhere else."
     )
-    note = "Left and right: n blocks of neighbouring features. Squares: BLOCKDIAG blocks. Circles: BLOCKTRANS blocks."
-    chart(connectivity_figure(graph), key="structure.graph", alt=connectivity_alt(graph), note=note)
+    chosen = graph.get("neighbours")
+    if chosen is not None:
+        st.markdown(f"**{neighbour_words(chosen)}**")
+        for partner in chosen["components"]:
+            more = ", …" if partner["count"] > len(partner["first"]) else ""
+            listed = ", ".join(str(index) for index in partner["first"])
+            st.caption(f"{COMPONENTS[partner['component']].name} block {partner['block']}: {listed}{more}")
+    chart(
+        connectivity_figure(graph, chosen),
+        key="structure.graph",
+        alt=connectivity_alt(graph, chosen),
+        note="Left and right: n blocks of neighbouring features. Squares: BLOCKDIAG blocks. Circles: BLOCKTRANS blocks.",
+        rows=partial(hub_records, graph),
+    )
 
 
-def show_reach(layer: Layer) -> None:
+def show_reach(layer: Layer, answers: Answers) -> None:
     """Draw which share of input-output pairs is connected after 1 to 12 layers, all variants beside the chosen one."""
     st.header("Reach of stacked layers", anchor=False, divider="gray")
     if layer.in_features == layer.out_features:
@@ -128,18 +175,14 @@ def show_reach(layer: Layer) -> None:
             f"feed-forward pair: odd depths end at {layer.out_features} outputs, even depths back at {layer.in_features}."
         )
     chains: dict[str, ReachabilityJson] = {}
-    refusal: ApiProblemError | None = None
     for variant in VARIANT_WORDS:
         try:
-            chains[variant] = structure_data.reachability(api_url(), replace(layer, variant=variant), DEPTH)
+            chains[variant] = answers[variant].result()
         except ApiProblemError as error:
-            refusal = error if variant == layer.variant else refusal
-    if refusal is not None or layer.variant not in chains:
-        show_problem(
-            refusal or ApiProblemError(0, "The reach is not known.", ""),
-            heading="**These layers do not fit together:**",
-        )
-        return
+            # Another variant may not exist for these sizes; then its line is missing.
+            if variant == layer.variant:
+                show_problem(error, heading=_refused(error))
+                return
     chosen = chains[layer.variant]
     st.markdown(_reach_sentence(layer, chosen))
     show_warnings(chosen.get("warnings") or [])
@@ -149,7 +192,13 @@ def show_reach(layer: Layer) -> None:
         key="structure.reach",
         alt=reachability_alt(chosen, layer.variant),
         note=note,
+        rows=partial(reach_records, chains),
     )
+
+
+def _refused(error: ApiProblemError) -> str:
+    """What to say above a refusal: only a wrong field is about the layers."""
+    return "**No stack can be made of this layer:**" if error.errors else "**The reach could not be computed:**"
 
 
 def _reach_sentence(layer: Layer, chosen: ReachabilityJson) -> str:

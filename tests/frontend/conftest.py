@@ -45,7 +45,7 @@ def open_page(service: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> Iterato
         app = AppTest.from_file(APP, default_timeout=30)
         if page != "layer_lab":
             # The first run registers the pages; it needs no answer from the service.
-            app.run().switch_page(f"pages/{page}.py")
+            app.run().switch_page(f"views/{page}.py")
         for name, value in params.items():
             app.query_params[name] = value
         return app.run()

@@ -46,7 +46,7 @@ def page() -> None:
         spec["in_features"], spec["out_features"], spec["n_blocks"][0], spec["variants"][0], spec["grains"][0]
     )
     st.page_link(
-        "pages/structure.py",
+        "views/structure.py",
         label="See the structure of this layer",
         icon=":material/grid_on:",
         query_params={name: str(value) for name, value in layer.to_json().items()},

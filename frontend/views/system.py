@@ -5,7 +5,8 @@ import streamlit as st
 
 from frontend.logic import words
 from frontend.logic.machine import device_records, queue_sentence, version_records
-from frontend.sections.backend import client, guarded, system
+from frontend.sections.backend import guarded, system
+from frontend.settings import public_api_url
 
 
 def page() -> None:
@@ -27,7 +28,7 @@ def page() -> None:
     running = (machine.get("queue") or {}).get("running")
     st.markdown(queue_sentence(machine))
     if running:
-        st.page_link("pages/layer_lab.py", label="Open the running one", query_params={"run": running})
+        st.page_link("views/layer_lab.py", label="Open the running one", query_params={"run": running})
     left, right = st.columns(2, gap="large")
     with left:
         st.header("Versions", anchor=False)
@@ -36,7 +37,7 @@ def page() -> None:
         st.header("Implementations", anchor=False)
         st.table(pd.DataFrame(machine.get("implementations") or [], columns=["name", "summary"]).set_index("name"))
     st.markdown(
-        f"Service at {client().address}, up since {words.moment(machine.get('server_started_at'))}, "
+        f"Service at {public_api_url()}, up since {words.moment(machine.get('server_started_at'))}, "
         f"runs kept in {machine.get('database', 'a database')}."
     )
 
