@@ -18,6 +18,7 @@ __all__ = [
     "COMPONENTS",
     "MEMORY_PARTS",
     "NEUTRAL",
+    "SPECTRA",
     "STRUCTURES",
     "VARIANTS",
     "Mark",
@@ -27,6 +28,7 @@ __all__ = [
     "figure_of",
     "label_axis",
     "or_gap",
+    "row_axis",
     "rows_height",
 ]
 
@@ -69,6 +71,13 @@ STRUCTURES: dict[str, Mark] = {
     "dense": Mark("dense", NEUTRAL, "x", hatch="longdash"),
 }
 """DYAD and what it is held against; ``hatch`` is the dash of the line."""
+
+SPECTRA: dict[str, Mark] = {
+    "original": Mark("matrix", NEUTRAL, "circle"),
+    "kept": Mark("its projection", "#0072B2", "circle", hatch="dash"),
+    "dropped": Mark("what is dropped", "#D55E00", "circle", hatch="dot"),
+}
+"""The parts of a projection; ``hatch`` is the dash of the line."""
 
 MEMORY_PARTS: dict[str, Mark] = {
     "parameters_bytes": Mark("parameters", "#0072B2", "square"),
@@ -156,17 +165,22 @@ def or_gap(values: Sequence[Any]) -> list[Any]:
 
 def label_axis(figure: go.Figure, labels: Sequence[str]) -> go.Figure:
     """Fix the rows: one per label, first on top, whether or not it has data."""
-    figure.update_yaxes(
-        type="category",
-        categoryorder="array",
-        categoryarray=list(labels),
-        range=[len(labels) - 0.5, -0.5],
-        title=None,
-        showgrid=False,
-        zeroline=False,
-        ticksuffix=" ",
-    )
+    figure.update_yaxes(**row_axis(labels))
     return figure
+
+
+def row_axis(labels: Sequence[str]) -> dict[str, Any]:
+    """Return an axis of fixed rows, one per label, first on top."""
+    return {
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": list(labels),
+        "range": [len(labels) - 0.5, -0.5],
+        "title": None,
+        "showgrid": False,
+        "zeroline": False,
+        "ticksuffix": " ",
+    }
 
 
 def chart_config(file_name: str, form: str = "svg") -> dict[str, Any]:
