@@ -19,6 +19,7 @@ __all__ = [
     "passes_of",
     "rows_of",
     "spec_line",
+    "speedups",
     "table_records",
 ]
 
@@ -145,6 +146,14 @@ def _identity(row: Row) -> tuple[str, int | None, int | None]:
 def passes_of(spec: Mapping[str, Any]) -> list[str]:
     """Return the passes of a request, in its order."""
     return list(spec.get("passes") or ["forward"])
+
+
+def speedups(candidates: Sequence[CandidateJson]) -> str:
+    """The speed-ups of the pass measured last, as words: ``IT n=4 1.52x, IT n=8 1.72x of dense``."""
+    rows = [row for row in rows_of(candidates) if not row.is_dense and row.speedup is not None]
+    latest = [row for row in rows if row.pass_name == rows[-1].pass_name]
+    listed = ", ".join(f"{row.label} {row.speedup:.2f}x" for row in latest)
+    return f"{listed} of dense" if listed else "none of a candidate yet"
 
 
 def best(rows: Iterable[Row]) -> Row | None:

@@ -87,7 +87,8 @@ def _show_progress(api: ApiClient, record: RunRecord) -> None:
     show_warnings(record.get("warnings") or [])
     candidates = progress.get("candidates") or []
     if candidates:
-        st.markdown("**Preliminary figures**, from the rounds so far:")
+        # In words too: these are there at once, while a first chart waits for the browser to load the chart library.
+        st.markdown(f"**Preliminary figures**, from the rounds so far: {run_rows.speedups(candidates)}.")
         show_candidates(record["spec"], candidates, note="preliminary", live=True)
 
 

@@ -77,3 +77,16 @@ def test_the_lines_around_a_run_say_sizes_and_machine(finished: RunRecord) -> No
     assert rows.spec_line(finished["spec"]).startswith("64 → 64 · IT OT DT BD · n = 4 · 8 tokens")
     emulated = result["environment"] | {"dtype": "float16", "dtype_emulated": True}
     assert "float16 (emulated)" in rows.environment_line(emulated)
+
+
+def test_first_figures_are_also_words() -> None:
+    def candidate(variant: str, speedup: float | None, pass_name: str = "forward") -> Any:
+        base = {"variant": variant, "n_blocks": 4, "grain": 1, "implementation": "eager", "pass": pass_name}
+        return base | {"outcome": "measured", "limit": 2.0, "speedup": speedup}
+
+    dense = candidate("dense", 1.0) | {"n_blocks": None}
+    assert rows.speedups([dense]) == "none of a candidate yet"
+    forward = [dense, candidate("it", 1.517), candidate("ot", None)]
+    assert rows.speedups(forward) == "IT n=4 1.52x of dense"
+    later = [candidate("it", 1.25, "train_step"), candidate("dt", 0.9, "train_step")]
+    assert rows.speedups([*forward, *later]) == "IT n=4 1.25x, DT n=4 0.90x of dense"
