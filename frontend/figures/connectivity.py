@@ -11,9 +11,11 @@ from frontend.figures.style import CHOSEN, COMPONENTS, NEUTRAL, faint, figure_of
 from frontend.logic import words
 from frontend.schemas import ConnectivityJson, FeatureSetJson, HubJson, NeighboursJson, SpreadJson
 
-__all__ = ["connectivity_alt", "connectivity_figure", "neighbour_words", "spread_words"]
+__all__ = ["LINES_UP_TO", "connectivity_alt", "connectivity_figure", "neighbour_words", "spread_words"]
 
 INPUTS, HUBS, OUTPUTS = 0.0, 1.0, 2.0
+LINES_UP_TO = 16
+"""Up to this n every meeting is a line of its own, beyond it only where not all blocks meet all blocks."""
 
 
 def connectivity_figure(connectivity: ConnectivityJson, chosen: NeighboursJson | None = None) -> go.Figure:
@@ -82,10 +84,27 @@ def _edges(
 ) -> dict[str, Any]:
     ends = [(block, slot) for slot, hub in own for block in range(n) if _shared(shared, hub, block)]
     mark = COMPONENTS[own[0][1]["component"]]
+    if n > LINES_UP_TO and len(ends) == n * n:
+        return _everything(side, mark.color, dimmed=dimmed)
     # n lines are told apart one by one, n² lines only as a texture.
     strength = min(0.8, max(0.1, 24 / len(ends)))
     line = {"color": faint(mark.color, strength / 3 if dimmed else strength), "width": 2 if len(ends) <= 64 else 1}
     return _lines([(side, _level(block, n), HUBS, height[slot]) for block, slot in ends], line)
+
+
+def _everything(side: float, color: str, *, dimmed: bool) -> dict[str, Any]:
+    """One faint face instead of the n² lines of "every block meets every block", which would take a browser a second."""
+    return {
+        "type": "scatter",
+        "x": [side, HUBS, HUBS, side],
+        "y": [0.0, 0.0, 1.0, 1.0],
+        "mode": "lines",
+        "line": {"width": 0},
+        "fill": "toself",
+        "fillcolor": faint(color, 0.1 if dimmed else 0.2),
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
 
 
 def _lines(ends: list[tuple[float, float, float, float]], line: dict[str, Any]) -> dict[str, Any]:

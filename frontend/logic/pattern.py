@@ -118,16 +118,21 @@ def _blocks(first: int, last: int, block: int) -> str:
 
 
 def _groups(first: int, last: int, side: Side) -> str:
-    """Groups touched by features first..last; long ranges touch every group and need no list."""
-    ends = np.array([first, last], dtype=np.int64)
-    if last - first + 1 >= side.run * side.n_blocks:
-        groups, positions = np.arange(side.n_blocks), side.position(ends)
+    """Groups touched by features first..last, and the smallest and largest position in them.
+
+    Only the ends of runs are looked at, and as plain integers: some hundred labels are made for each picture.
+    """
+    run, cycle = side.run, side.run * side.n_blocks
+    if last - first + 1 >= cycle:
+        groups = list(range(side.n_blocks))
     else:
-        index = np.arange(first, last + 1, dtype=np.int64)
-        groups, positions = np.unique(side.group(index)), side.position(index)
-    named = _runs(groups.tolist())
+        groups = sorted({index % side.n_blocks for index in range(first // run, last // run + 1)})
+    # Positions fall only where a run begins: the first such place has the smallest, the last run before the last the largest.
+    starts = [start for start in (first // run * run + run, last // run * run) if first < start <= last]
+    ends = [first, last, *starts, *(start - 1 for start in starts)]
+    places = [index // cycle * run + index % run for index in ends]
     noun = "block" if len(groups) == 1 else "blocks"
-    return f"{noun} {named}, position {_span(int(positions.min()), int(positions.max()))}"
+    return f"{noun} {_runs(groups)}, position {_span(min(places), max(places))}"
 
 
 def _runs(numbers: Sequence[int]) -> str:

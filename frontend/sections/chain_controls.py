@@ -108,7 +108,7 @@ def chain_controls() -> None:
     with st.container(border=True):
         _for_every_layer(chain)
         with st.expander(
-            f"The layers one by one: {chain.words}", icon=":material/table_rows:", key="reach.open", on_change="rerun"
+            "The layers one by one", icon=":material/table_rows:", key="reach.open", on_change="rerun"
         ) as box:
             if box.open:
                 _table(chain)

@@ -28,25 +28,24 @@ from frontend.sections.backend import show_problem, show_warnings
 from frontend.sections.chart import chart
 from frontend.settings import api_url
 
-__all__ = ["ask", "show_depths"]
+__all__ = ["show_depths"]
 
 Answers = dict[str, Future[Any]]
 
 
-def ask(chain: Chain) -> Answers:
-    """Ask for the reach, which comes at once, and beside it for the numbers of paths, which may take a second or two."""
+def show_depths(chain: Chain) -> bool:
+    """Draw the four charts by depth; False when there is no such chain.
+
+    The reach comes at once; beside it the numbers of paths are asked for, which may take a second or two.
+    """
     question = partial(structure_data.reach_of, api_url(), chain.layers)
-    return structure_data.together(reach=question, paths=partial(question, (("paths", True),)))
-
-
-def show_depths(chain: Chain, answers: Answers) -> bool:
-    """Draw the four charts by depth; False when there is no such chain."""
     try:
-        reach = structure_data.required(answers, "reach")
+        reach: ReachabilityJson = question()
     except ApiProblemError as error:
         heading = "**These layers do not make a chain:**" if error.errors else "**The reach could not be computed:**"
         show_problem(error, heading=heading)
         return False
+    answers = structure_data.together(paths=partial(question, (("paths", True),)))
     st.markdown(_sentence(chain, reach))
     show_warnings(reach.get("warnings") or [])
     left, right = st.columns(2, gap="large")

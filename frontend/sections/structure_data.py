@@ -1,49 +1,47 @@
 """Answers about structure, kept for some minutes by their small arguments. Errors are raised and never kept.
 
-A picture follows a control at once only when its answers come at once: :func:`together` asks for all of a page's answers
-at the same time, and each is waited for where it is drawn.
+A picture follows a control at once only when its answers come at once: the first picture's answer is asked for alone,
+and while that picture is made :func:`together` asks for those of all others; each is waited for where it is drawn.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
-from frontend.client import BackendError
 from frontend.logic.geometry import Layer, chain
 from frontend.schemas import ConnectivityJson, PatternJson
 from frontend.schemas_chain import AdviceJson, ReachabilityJson
 from frontend.sections.backend import client_at
 
-__all__ = ["Window", "advice", "connectivity", "pattern", "reach_of", "reachability", "required", "together"]
+__all__ = ["Window", "advice", "connectivity", "pattern", "reach_of", "reachability", "together"]
 
 Window = tuple[int, int, int, int]
 Layers = tuple[Layer, ...]
 AT_ONCE = 6
 
 
+@st.cache_resource(show_spinner=False)
+def _pool() -> ThreadPoolExecutor:
+    """Threads for all sessions: starting new ones for every picture would cost as much as the questions."""
+    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="answers")
+
+
 def together(**questions: Callable[[], Any]) -> dict[str, Future[Any]]:
     """Ask all ``questions`` at the same time; ``result()`` of each waits for its answer or raises its error."""
     context = get_script_run_ctx()
-    # The caches belong to the session's thread; these threads act for it.
-    pool = ThreadPoolExecutor(AT_ONCE, initializer=lambda: add_script_run_ctx(threading.current_thread(), context))
-    futures = {name: pool.submit(question) for name, question in questions.items()}
-    pool.shutdown(wait=False)
-    return futures
 
+    def ask(question: Callable[[], Any]) -> Any:
+        # The caches look for the session's thread; this one acts for it.
+        add_script_run_ctx(threading.current_thread(), context)
+        return question()
 
-def required(answers: Mapping[str, Future[Any]], name: str) -> Any:
-    """Return the answer that the others are nothing without; when it is an error, raise it once all have come."""
-    try:
-        return answers[name].result()
-    except BackendError:
-        wait(answers.values())
-        raise
+    return {name: _pool().submit(ask, question) for name, question in questions.items()}
 
 
 @st.cache_data(ttl=600.0, max_entries=64, show_spinner=False, hash_funcs={Layer: repr})

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from frontend.client import ApiProblemError
+from frontend.figures.connectivity import LINES_UP_TO as LINES_EACH_UP_TO
 from frontend.figures.connectivity import connectivity_alt, connectivity_figure, neighbour_words, spread_words
 from frontend.figures.pattern import LINES_UP_TO, pattern_alt, pattern_figure
 from frontend.figures.reachability import reachability_alt, reachability_figure
@@ -33,7 +34,7 @@ from frontend.sections.structure_controls import (
 )
 from frontend.settings import api_url
 
-__all__ = ["Answers", "ask", "show_graph", "show_pattern", "show_reach", "show_totals"]
+__all__ = ["Answers", "ask", "show_graph", "show_pattern", "show_reach", "show_totals", "whole_pattern"]
 
 DEPTH = 12
 CLOSE_UP_CELLS = 96
@@ -41,22 +42,23 @@ CLOSE_UP_CELLS = 96
 Answers = dict[str, Future[Any]]
 
 
+def whole_pattern(layer: Layer) -> PatternJson:
+    """Ask for the whole weight: the first picture, and the judge of the layer."""
+    fits = min(layer.in_features, layer.out_features, layer.n_blocks, layer.grain) > 0
+    # A layer of nothing is refused, whatever is asked of it.
+    return structure_data.pattern(api_url(), layer, None, overview_cells(layer) if fits else 1)
+
+
 def ask(layer: Layer) -> Answers:
-    """Ask for everything that the page draws, at the same time."""
+    """Ask for everything else that the page draws, at the same time."""
     address = api_url()
     questions: dict[str, Any] = {
-        "whole": partial(structure_data.pattern, address, layer, None, _cells(layer)),
         "closeup": partial(structure_data.pattern, address, layer, current_window(), CLOSE_UP_CELLS),
         "graph": partial(structure_data.connectivity, address, layer, current_feature()),
     }
     for variant in VARIANT_WORDS:
         questions[variant] = partial(structure_data.reachability, address, replace(layer, variant=variant), DEPTH)
     return structure_data.together(**questions)
-
-
-def _cells(layer: Layer) -> int:
-    fits = min(layer.in_features, layer.out_features, layer.n_blocks, layer.grain) > 0
-    return overview_cells(layer) if fits else 1  # such a layer is refused, whatever is asked of it
 
 
 def show_totals(layer: Layer, whole: PatternJson) -> None:
@@ -159,7 +161,8 @@ def show_graph(layer: Layer, answers: Answers) -> None:
         connectivity_figure(graph, chosen),
         key="structure.graph",
         alt=connectivity_alt(graph, chosen),
-        note="Left and right: n blocks of neighbouring features. Squares: BLOCKDIAG blocks. Circles: BLOCKTRANS blocks.",
+        note="Left and right: n blocks of neighbouring features. Squares: BLOCKDIAG blocks. Circles: BLOCKTRANS blocks."
+        + (" A face: every block meets every block." if layer.n_blocks > LINES_EACH_UP_TO else ""),
         rows=partial(hub_records, graph),
     )
 

@@ -5,7 +5,7 @@ import streamlit as st
 from frontend.sections.backend import guarded
 from frontend.sections.chain_controls import chain_controls, current_chain, publish, take_address
 from frontend.sections.chain_details import details
-from frontend.sections.chain_view import ask, show_depths
+from frontend.sections.chain_view import show_depths
 
 
 def page() -> None:
@@ -14,9 +14,8 @@ def page() -> None:
     st.markdown("How deep must a stack of layers be until every output depends on every input, and how evenly?")
     take_address()
     chain = current_chain()
-    answers = ask(chain)
     chain_controls()
-    if show_depths(chain, answers):
+    if show_depths(chain):
         st.fragment(details, key="details")(chain)
     publish()
 

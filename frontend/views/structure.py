@@ -5,10 +5,9 @@ import streamlit as st
 from frontend.client import ApiProblemError
 from frontend.logic.chain import Chain, write_chain
 from frontend.logic.geometry import Layer
-from frontend.sections import structure_data
 from frontend.sections.backend import guarded, show_problem
 from frontend.sections.structure_controls import current_layer, geometry_controls, take_address
-from frontend.sections.structure_view import ask, show_graph, show_pattern, show_reach, show_totals
+from frontend.sections.structure_view import ask, show_graph, show_pattern, show_reach, show_totals, whole_pattern
 from frontend.sections.structure_weights import show_weights
 
 
@@ -20,13 +19,13 @@ def page() -> None:
     )
     take_address()
     layer = current_layer()
-    answers = ask(layer)
     geometry_controls()
     try:
-        whole = structure_data.required(answers, "whole")
+        whole = whole_pattern(layer)
     except ApiProblemError as error:
         show_problem(error, heading="**There is no such layer:**")
         return
+    answers = ask(layer)
     show_totals(layer, whole)
     show_pattern(layer, whole, answers)
     show_weights(layer)

@@ -5,7 +5,7 @@ import pytest
 
 from dyad_core import DyadGeometry
 from dyad_core.geometry import joint_counts
-from dyad_core.structure import Window, connectivity, pattern, reachability
+from dyad_core.structure import Window, connectivity, neighbours, pattern, reachability
 from frontend.figures.connectivity import connectivity_alt, connectivity_figure
 from frontend.figures.pattern import pattern_alt, pattern_figure
 from frontend.figures.reachability import reachability_alt, reachability_figure
@@ -80,9 +80,10 @@ def test_the_figure_is_the_same_every_time() -> None:
 
 
 @pytest.mark.parametrize("variant", ["it", "ot", "dt", "bd"])
-@pytest.mark.parametrize("n", [4, 64])
-def test_the_graph_has_a_node_per_block_and_a_line_per_meeting(variant: str, n: int) -> None:
-    layer = Layer(1024, 4096, n, variant)
+@pytest.mark.parametrize(("n", "width"), [(4, 1024), (16, 4096), (64, 1024)])
+def test_the_graph_has_a_node_per_block_and_a_line_per_meeting(variant: str, n: int, width: int) -> None:
+    """At 64 blocks of 16 features the meetings of a dealt side are some, not all: lines too."""
+    layer = Layer(width, 64 * 16, n, variant)
     answer = connectivity(known(layer)).to_dict()
     figure = connectivity_figure(answer)  # type: ignore[arg-type] # as it is sent
     hubs = [trace for trace in figure.data if trace.name in ("BLOCKDIAG", "BLOCKTRANS")]
@@ -96,6 +97,30 @@ def test_the_graph_has_a_node_per_block_and_a_line_per_meeting(variant: str, n: 
     assert lines == 2 * n + meetings
     assert len(figure.to_json()) < MEGABYTE
     assert f"n = {n}" in connectivity_alt(answer)  # type: ignore[arg-type] # as it is sent
+
+
+def test_many_blocks_that_all_meet_are_one_face_and_not_thousands_of_lines() -> None:
+    answer = connectivity(known(Layer(2**20, 2**20, 64, "dt"))).to_dict()
+    figure = connectivity_figure(answer)  # type: ignore[arg-type] # as it is sent
+
+    assert [trace.fill for trace in figure.data].count("toself") == 2
+    assert sum(len(trace.x) // 3 for trace in figure.data if trace.mode == "lines" and not trace.fill) == 2 * 64
+    assert len(figure.to_json()) < 100_000
+
+
+@pytest.mark.parametrize(("side", "feature"), [("input", 5), ("output", 700)])
+@pytest.mark.parametrize("n", [4, 64])
+def test_a_followed_feature_has_a_strong_line_to_each_block_it_meets(side: str, feature: int, n: int) -> None:
+    geometry = known(Layer(4096, 4096, n, "dt"))
+    answer = connectivity(geometry).to_dict()
+    chosen = neighbours(geometry, **{side: feature}).to_dict()
+    figure = connectivity_figure(answer, chosen)  # type: ignore[arg-type] # as it is sent
+
+    strong = [trace for trace in figure.data if trace.legendgroup == "chosen"]
+    # BLOCKDIAG: the feature's block, its hub, one block; BLOCKTRANS: the block, its hub, all n blocks.
+    assert [len(trace.x) // 3 for trace in strong] == [2, 1 + n]
+    assert figure.data[-1].name == f"{side} {feature}"
+    assert f"{side.capitalize()} {feature}" in connectivity_alt(answer, chosen)  # type: ignore[arg-type] # as it is sent
 
 
 def test_reach_is_drawn_exactly_with_the_chosen_variant_on_top() -> None:
