@@ -1,10 +1,13 @@
 """The dashboard in a real Chromium, over the two real servers: what a person does, from the first click on."""
 
+import contextlib
+import json
 import re
 
 import httpx
+import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 from service_tools import LONG, SMALL
 
 pytestmark = pytest.mark.e2e
@@ -141,6 +144,106 @@ def test_the_structure_is_drawn_and_redrawn_and_a_box_looks_closer(page: Page) -
     expect(page.get_by_text("There is no such layer")).to_be_visible()
 
 
+def test_a_feature_is_followed_through_the_layer_and_on_through_a_stack(page: Page) -> None:
+    page.goto("/structure?in_features=1024&out_features=1024&n_blocks=64&side=output&feature=700")
+    expect(page.get_by_text("Output 700 reads")).to_be_visible()
+    expect(page.get_by_role("figure", name=re.compile("Graph of IT with n = 64.*Output 700"))).to_be_attached()
+
+    page.get_by_role("link", name="Follow this layer through a stack").click()
+    page.wait_for_url(re.compile("reachability.*chain=12"))
+    expect(page.get_by_text("12 layers, 12 × [1024 → 1024]")).to_be_visible()
+
+
+def test_a_stack_is_drawn_redrawn_and_edited(page: Page) -> None:
+    page.goto("/reachability")
+    for key in ("reach.share", "reach.paths", "reach.parts", "reach.evenness"):
+        expect(chart(page, key)).to_be_attached()
+    page.get_by_role("combobox", name="Chain").click()
+    page.get_by_role("option", name="OPT-125m stack", exact=True).click()
+    expect(page.get_by_role("figure", name=re.compile("24: 100.00 %"))).to_be_attached()
+    expect(page.locator(".st-key-reach-share").get_by_text("24", exact=True)).to_be_visible()
+
+    set_number(page, "n_blocks", 5)
+    expect(page.get_by_text("These layers do not make a chain")).to_be_visible()
+    set_number(page, "n_blocks", 4)
+    page.get_by_text("The layers one by one").click()
+    page.get_by_role("button", name="Remove", exact=True).click()
+    expect(page.get_by_text("These layers do not make a chain")).to_be_visible()
+    page.get_by_role("button", name="Add the way back", exact=True).click()
+    expect(page.get_by_text("24 layers, 12 × [3072 → 768 → 3072]")).to_be_visible()
+
+    page.get_by_test_id("stRadio").get_by_text("One pair", exact=True).click()
+    expect(chart(page, "reach.route")).to_be_attached()
+    page.wait_for_url(re.compile("view=pair"))
+    page.reload()
+    expect(chart(page, "reach.route")).to_be_attached()
+    expect(page.get_by_text("Input 0 reaches output 0 after")).to_be_visible()
+    with page.expect_download() as downloading:
+        page.locator(".st-key-reach-share-csv").first.get_by_role("button").first.click()
+    assert downloading.value.suggested_filename == "dyad-reach-share.csv"
+    lines = downloading.value.path().read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1 + 24
+
+
+def safetensors(tensors: dict[str, np.ndarray]) -> bytes:
+    """A file of float32 tensors, written by the format's own words: length, header, numbers."""
+    header: dict[str, object] = {}
+    data = b""
+    for name, values in tensors.items():
+        raw = values.astype("<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": list(values.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def send(page: Page, name: str, content: bytes) -> None:
+    box = page.locator("input[type=file]")
+    expect(box).to_have_count(1)  # the box of the file before has gone
+    box.set_input_files({"name": name, "mimeType": "application/octet-stream", "buffer": content})
+
+
+def choose(page: Page, label: str, option: re.Pattern[str]) -> None:
+    """Choose from a list that stands in a part of the page that is still opening, which closes the list again."""
+    found = page.get_by_role("option", name=option)
+    for _ in range(10):
+        page.get_by_role("combobox", name=label).click()
+        with contextlib.suppress(TimeoutError):
+            found.click(timeout=2_000)
+            return
+    pytest.fail(f"{label} has no {option.pattern}")
+
+
+def test_an_uploaded_weight_is_projected_shown_again_and_deleted(page: Page) -> None:
+    page.goto("/weights")
+    send(page, "model.pt", b"\x80\x04\x95rubbish")
+    alert = page.get_by_test_id("stAlert").filter(has_text="model.pt was not taken")
+    expect(alert).to_contain_text("pickle")
+
+    random = np.random.default_rng(0)
+    weights = {"fc1.weight": random.standard_normal((384, 96)), "fc2.weight": random.standard_normal((96, 384))}
+    send(page, "model.safetensors", safetensors(weights))
+    expect(alert).to_have_count(0)
+    expect(page.get_by_role("combobox", name="tensor")).to_have_value("fc1.weight · 384 × 96 · float32")
+    expect(page.get_by_role("button", name="Project", exact=True)).to_be_visible()
+    page.wait_for_url(re.compile("tensor=fc1.weight"))
+    page.get_by_text("Order of the hidden units of a feed-forward").click()
+    choose(page, "second weight", re.compile("fc2.weight"))
+    expect(page.get_by_text("variant of the second")).to_be_visible()
+    page.get_by_role("button", name="Project", exact=True).click()
+
+    expect(page.get_by_text("Reordering the hidden units raises the kept energy")).to_be_visible(timeout=2 * MINUTE)
+    expect(page.get_by_text("A conversion is never free")).to_be_visible()
+    page.reload()
+    for key in ("weights.energies", "weights.spectrum", "weights.picture.all", "weights.picture.dropped"):
+        expect(chart(page, key)).to_be_attached()
+    expect(page.locator(".st-key-weights-energies").get_by_text("IT n=4", exact=True)).to_be_visible()
+
+    page.get_by_role("button", name="Delete this file …").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("No file yet")).to_be_visible()
+
+
 def test_runs_are_listed_imported_opened_and_deleted(page: Page, servers) -> None:
     run_id = submit(servers, SMALL)
     open_lab(page, f"/?run={run_id}")
@@ -175,7 +278,18 @@ def test_the_machine_is_shown(page: Page) -> None:
     expect(page.get_by_role("cell", name="torch").or_(page.get_by_text("torch", exact=True)).first).to_be_visible()
 
 
-@pytest.mark.parametrize("address", ["/", "/structure", "/runs", "/system"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/",
+        "/structure?side=input&weights=paper",
+        "/reachability?view=groups",
+        "/reachability?view=advisor",
+        "/weights",
+        "/runs",
+        "/system",
+    ],
+)
 def test_nothing_is_wider_than_a_narrow_screen(page: Page, address: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(address)
