@@ -1,13 +1,14 @@
 """Take the pictures of the README from a running pair of servers, in the real browser.
 
 Start both with ``dyad up``, leave the machine alone, then ``python docs/screenshots.py``. It measures OPT-125m fc1
-(768 → 3072, 4096 tokens, n = 4 and 8, IT, OT and DT) through the service, or takes a finished run by ``--run``, and
-writes one PNG per main page to ``docs/images``.
+(768 → 3072, 4096 tokens, n = 4 and 8, IT, OT and DT) through the service, or takes a finished run by ``--run``, projects
+a made-up matrix (low rank and noise, stronger near the diagonal), and writes one PNG per main page to ``docs/images``.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shutil
 import sys
@@ -15,13 +16,15 @@ import time
 from pathlib import Path
 
 import httpx
+import numpy as np
 from playwright.sync_api import Page, expect, sync_playwright
 
 IMAGES = Path(__file__).resolve().parent / "images"
 FLAGS = ["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-background-networking"]
 REQUEST = {"in_features": 768, "out_features": 3072, "tokens": 4096, "n_blocks": [4, 8], "variants": ["it", "ot", "dt"]}
 WIDTH = 1280
-QUERY = "in_features=768&out_features=3072&n_blocks=4&variant=it&grain=1"
+QUERY = "in_features=768&out_features=3072&n_blocks=4&variant=it&grain=1&side=input&feature=5"
+CHAIN = "chain=12~768x3072.4.it_3072x768.4.it&view=locality&depth=4"
 
 
 def measured(api: str) -> str:
@@ -33,6 +36,29 @@ def measured(api: str) -> str:
     if status != "succeeded":
         sys.exit(f"The run {run_id} is {status}; no picture was taken.")
     return run_id
+
+
+def projected(api: str) -> str:
+    """Send a matrix, project it through the service and return the job's id."""
+    random = np.random.default_rng(0)
+    rows, columns = np.arange(1536)[:, None] / 1536, np.arange(384)[None, :] / 384
+    low_rank = random.standard_normal((1536, 24)) @ random.standard_normal((24, 384)) / 12
+    matrix = low_rank + random.standard_normal((1536, 384)) * (0.4 + 1.5 * np.exp(-8 * np.abs(rows - columns)))
+    content = io.BytesIO()
+    np.save(content, matrix.astype(np.float32))
+    request = {"n_blocks": [4, 8], "examine": {"variant": "it", "n_blocks": 4}}
+    with httpx.Client(base_url=f"{api}/api/v1", trust_env=False, timeout=60.0) as client:
+        headers = {"Content-Type": "application/octet-stream"}
+        sent = client.post("/uploads", params={"name": "made_up.npy"}, content=content.getvalue(), headers=headers)
+        upload = sent.raise_for_status().json()["id"]
+        job: str = (
+            client.post("/structure/projection", json={"upload": upload, **request}).raise_for_status().json()["id"]
+        )
+        while (status := client.get(f"/jobs/{job}").json()["status"]) in ("queued", "running"):
+            time.sleep(1)
+    if status != "succeeded":
+        sys.exit(f"The projection {job} is {status}; no picture was taken.")
+    return job
 
 
 def take(page: Page, address: str, name: str, *, charts: int, wait_for: str) -> None:
@@ -61,6 +87,7 @@ def main() -> None:
     if browser is None:
         sys.exit("No browser was found; DYAD_BROWSER names one.")
     run_id = arguments.run or measured(arguments.api)
+    job_id = projected(arguments.api)
     IMAGES.mkdir(parents=True, exist_ok=True)
     expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
@@ -69,6 +96,8 @@ def main() -> None:
         page.goto("/system")  # the first page of a cold browser settles its side bar late
         take(page, f"/?run={run_id}", "layer_lab", charts=2, wait_for="Every candidate")
         take(page, f"/structure?{QUERY}", "structure", charts=4, wait_for="Reach of stacked layers")
+        take(page, f"/reachability?{CHAIN}", "reachability", charts=5, wait_for="Near dimensions are favoured")
+        take(page, f"/weights?job={job_id}", "weights", charts=4, wait_for="What the pattern drops")
         take(page, "/runs", "runs", charts=0, wait_for="newest first")
         take(page, "/system", "system", charts=0, wait_for="Implementations")
         chromium.close()
