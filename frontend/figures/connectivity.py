@@ -40,6 +40,7 @@ def connectivity_figure(connectivity: ConnectivityJson, chosen: NeighboursJson |
     for found in present:
         traces.append(_edges(found, connectivity["input_hub_shared"], INPUTS, height, n, dimmed=chosen is not None))
         traces.append(_edges(found, connectivity["output_hub_shared"], OUTPUTS, height, n, dimmed=chosen is not None))
+    traces.sort(key=lambda trace: "fill" not in trace)  # faces lie below lines
     if chosen is not None:
         traces += [_strong(connectivity, chosen, found, height, n) for found in present]
     traces += [_hub_nodes(found, height, n) for found in present]

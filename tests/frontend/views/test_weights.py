@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from dashboard_tools import texts
-from service_tools import wait_until
+from service_tools import LONG, wait_until
 from streamlit.testing.v1 import AppTest
 
 from frontend.client import ApiClient
@@ -94,6 +94,21 @@ def test_numbers_that_are_not_finite_end_the_job_with_their_place(open_page: Ope
     page.run()
 
     assert "row 3, column 7" in texts(page.error)
+
+
+def test_a_projection_that_waits_says_so_and_is_cancelled(open_page: Open, api: ApiClient, upload: str) -> None:
+    busy = api.submit(LONG)["id"]
+    try:
+        page = open_page("weights", upload=upload)
+        page.button(key="weights.run").click().run()
+        assert not page.exception
+        assert "Waiting in the queue" in page.get("progress")[0].proto.text
+        page.button(key="weights.cancel").click().run()
+        assert ended(api, page.query_params["job"])["status"] == "cancelled"
+        page.run()
+        assert "was cancelled" in texts(page.info)
+    finally:
+        api.cancel(busy)
 
 
 def test_what_cannot_be_projected_is_said_before_anything_runs(open_page: Open, upload: str) -> None:
