@@ -122,15 +122,14 @@ def chain(layer: Layer, depth: int, *, back_variant: str | None = None) -> list[
     return [layer if step % 2 == 0 else back for step in range(depth)]
 
 
-def overview_cells(layer: Layer, largest: int = 256, smallest: int = 96) -> int:
+def overview_cells(layer: Layer, largest: int = 128, smallest: int = 64) -> int:
     """Return how many cells a side to ask for, so that a reduced picture shows no stripes of its own making.
 
     A cell that holds whole rounds of the interleave (n·grain features) looks the same everywhere in a block; a cell
-    of any other width beats against it. Where no such width is near, take the finest picture. Very wide layers get
-    fewer cells: counts above 65535 need four bytes each, and the picture is to stay below 1 MB.
+    of any other width beats against it. Where no such width is near, take the finest picture. More cells than these
+    are hardly seen, the close-up has them, and twice as many take the browser too long for a picture that follows a
+    control within 300 ms.
     """
-    if layer.in_features * layer.out_features >= largest**2 * 2**16:
-        largest = 192
     sides = (layer.inputs, layer.outputs)
     for cells in range(largest, smallest - 1, -1):
         if all(_whole_rounds(side, layer.n_blocks * layer.grain, cells) for side in sides):

@@ -19,7 +19,7 @@ from frontend.settings import api_url
 
 __all__ = ["show_weights"]
 
-CELLS = {"whole": 192, "close-up": 96}
+CELLS = {"whole": 128, "close-up": 96}
 RULES = {"": "none", "paper": "paper: U(±1/√in)", "variance_preserving": "variance-preserving: times √(n/2)"}
 
 

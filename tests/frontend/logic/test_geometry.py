@@ -36,7 +36,7 @@ def test_a_chain_alternates_with_its_way_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layer", "cells"), [(Layer(768, 3072, 4), 192), (Layer(16384, 65536, 4), 256), (Layer(770, 770, 7), 256)]
+    ("layer", "cells"), [(Layer(768, 3072, 4), 96), (Layer(16384, 65536, 4), 128), (Layer(770, 770, 7), 128)]
 )
 def test_reduced_pictures_take_cells_of_whole_rounds_where_they_can(layer: Layer, cells: int) -> None:
     assert overview_cells(layer) == cells
