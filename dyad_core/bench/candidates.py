@@ -1,8 +1,8 @@
-"""From a request to candidates: what is compared, built alike on both sides, each pass as a closure.
+"""From a request to candidates: what is compared, built alike on both sides.
 
 The dense twin is one of them (variant and implementation ``dense``) and the only baseline. All candidates of
-a run are alive together, because they are timed in interleaved rounds; they share input and output gradient.
-Making a closure does all set-up, so that only the call itself is ever timed.
+a run are alive together, because they are timed in interleaved rounds. What they are fed and how a pass is called
+is in :mod:`dyad_core.bench.passes`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from dyad_core.bench.spec import BenchmarkSpec, Pass
-from dyad_core.bench.timer import Call
 from dyad_core.errors import ImplementationError, SpecError
 from dyad_core.geometry import DyadGeometry
 from dyad_core.layers import DyadFeedForward, DyadLinear
 from dyad_core.ops import registry
+from dyad_core.ops.registry import Layout
 
-__all__ = ["DENSE", "DTYPES", "Operands", "Plan", "build", "make_call", "operands", "plans", "run_pass"]
+__all__ = ["DENSE", "DTYPES", "PRODUCTS", "Plan", "build", "layers_of", "plans"]
 
 DENSE = "dense"
 
@@ -61,22 +61,16 @@ class Plan:
         return 2 * spec.tokens * self.parameters(spec) * PRODUCTS[pass_]
 
     @property
+    def layout(self) -> Layout:
+        """Memory layout in which it takes its input and gives its output."""
+        if self.geometry is None or self.unsupported:
+            return "token_major"
+        return registry.get(self.implementation).layout
+
+    @property
     def limit(self) -> float:
         """The ideal speed-up over dense; 1 for the dense twin itself."""
         return 1.0 if self.geometry is None else self.geometry.limit
-
-
-@dataclass(frozen=True)
-class Operands:
-    """What every candidate of a pass is fed.
-
-    Attributes:
-        input: (tokens, in_features); a leaf that wants its gradient in ``train_step``.
-        grad_output: (tokens, out) in ``train_step``, else None.
-    """
-
-    input: Tensor
-    grad_output: Tensor | None
 
 
 def layers_of(spec: BenchmarkSpec) -> int:
@@ -132,56 +126,3 @@ def dense_twin(spec: BenchmarkSpec, device: torch.device, dtype: torch.dtype) ->
         return first
     second = nn.Linear(spec.out_features, spec.in_features, device=device, dtype=dtype)
     return nn.Sequential(OrderedDict(fc1=first, activation=nn.ReLU(), fc2=second))
-
-
-def operands(spec: BenchmarkSpec, pass_: Pass) -> Operands:
-    """Draw the shared input, and for ``train_step`` a fixed output gradient, from the seed."""
-    device, dtype = torch.device(spec.device), DTYPES[spec.dtype]
-    generator = torch.Generator(device).manual_seed(spec.seed)
-
-    def draw(features: int) -> Tensor:
-        return torch.randn(spec.tokens, features, generator=generator, device=device, dtype=dtype)
-
-    inputs = draw(spec.in_features)
-    if pass_ == "forward":
-        return Operands(inputs, None)
-    out_features = spec.out_features if spec.module == "linear" else spec.in_features
-    return Operands(inputs.requires_grad_(), draw(out_features))
-
-
-def run_pass(module: nn.Module, fed: Operands) -> Tensor:
-    """Run one pass and return the output; after a ``train_step`` the gradients are in place.
-
-    ``forward`` runs without autograd. ``train_step`` is forward and backward from the given output gradient,
-    for the gradients of every parameter and of the input; there is no optimizer in it.
-    """
-    if fed.grad_output is None:
-        with torch.no_grad():
-            output: Tensor = module(fed.input)
-            return output
-    output = module(fed.input)
-    output.backward(fed.grad_output)  # type: ignore[no-untyped-call]
-    return output.detach()
-
-
-def reset_gradients(module: nn.Module, fed: Operands) -> None:
-    """Drop the gradients of every parameter and of the input."""
-    for parameter in module.parameters():
-        parameter.grad = None
-    fed.input.grad = None
-
-
-def make_call(module: nn.Module, fed: Operands) -> Call:
-    """Return one pass as a closure without arguments, alike for the dense twin and every candidate.
-
-    Gradients are dropped at the end of a step, inside the timed call: every call begins without any and none
-    stays allocated while others are measured.
-    """
-    if fed.grad_output is None:
-        return lambda: run_pass(module, fed)
-
-    def step() -> None:
-        run_pass(module, fed)
-        reset_gradients(module, fed)
-
-    return step

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dyad_core.bench.candidates import Operands, reset_gradients, run_pass
 from dyad_core.bench.oracle import Layer, Trace, dense_pass, linear_layers, read_layer
+from dyad_core.bench.passes import Operands, reset_gradients, run_pass
 from dyad_core.bench.results import Correctness
 
 __all__ = ["CHECKED_TOKENS", "Checked", "check"]

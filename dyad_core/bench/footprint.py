@@ -56,6 +56,9 @@ def footprint(spec: BenchmarkSpec) -> Footprint:
     used = [registry.get(plan.implementation) for plan in planned if plan.geometry is not None and not plan.unsupported]
     dense_copies = max((implementation.dense_copies for implementation in used), default=0)
     copies = max((implementation.activation_copies for implementation in used), default=0)
+    # Operands in a second layout stay alive beside the first.
+    ends = spec.in_features + (spec.out_features if spec.module == "linear" else spec.in_features) * trains
+    turned = ends if any(plan.layout != "token_major" for plan in planned) else 0
     working += (2 if trains else 1) * dense_copies * dense // layers_of(spec) * item  # and their gradients
     if spec.device == "cpu":
         working += PROCESS_BYTES
@@ -63,7 +66,7 @@ def footprint(spec: BenchmarkSpec) -> Footprint:
         weights_bytes=(sum(plan.parameters(spec) for plan in planned) + biases) * item,
         gradients_bytes=gradients * item,
         working_bytes=working,
-        per_token_bytes=_features_per_token(spec, copies, trains=trains) * item,
+        per_token_bytes=(_features_per_token(spec, copies, trains=trains) + turned) * item,
         tokens=spec.tokens,
     )
 

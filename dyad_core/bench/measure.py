@@ -14,12 +14,13 @@ from datetime import UTC, datetime
 import torch
 from torch import nn
 
-from dyad_core.bench.candidates import PRODUCTS, Operands, build, make_call, operands, plans
+from dyad_core.bench.candidates import PRODUCTS, Plan, build, plans
 from dyad_core.bench.correctness import check
 from dyad_core.bench.disturbance import Disturbance
 from dyad_core.bench.environment import read_environment
 from dyad_core.bench.machine import usable_cores
 from dyad_core.bench.memory import measure_memory
+from dyad_core.bench.passes import Operands, laid_out, make_call, operands
 from dyad_core.bench.progress import OnProgress
 from dyad_core.bench.reading import read_run
 from dyad_core.bench.reporter import Reporter
@@ -27,6 +28,7 @@ from dyad_core.bench.results import BenchmarkRun, Candidate
 from dyad_core.bench.spec import BenchmarkSpec, Pass
 from dyad_core.bench.timer import Call, Clock, clock_for, noting, shuffled_rounds, warm_up
 from dyad_core.bench.trial import Trial, finished, outcome_of
+from dyad_core.ops.registry import Layout
 
 __all__ = ["MAX_ROUNDS", "MIN_ROUNDS", "measure"]
 
@@ -85,6 +87,20 @@ def cpu_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+class Feed:
+    """The operands of one pass, in each memory layout that a candidate asks for."""
+
+    def __init__(self, drawn: Operands) -> None:
+        """Begin with the operands as they were drawn, token-major."""
+        self.layouts: dict[Layout, Operands] = {"token_major": drawn}
+
+    def of(self, plan: Plan) -> Operands:
+        """What this candidate is fed."""
+        if plan.layout not in self.layouts:
+            self.layouts[plan.layout] = laid_out(self.layouts["token_major"], plan.layout)
+        return self.layouts[plan.layout]
+
+
 class Session:
     """One run: the modules, built once, and what was found so far."""
 
@@ -104,20 +120,22 @@ class Session:
         self.reporter.begin(pass_, list(trials.values()))
         failures: dict[str, Exception] = {}
         with noting(failures, pass_):
-            fed = operands(self.spec, pass_)
+            fed = Feed(operands(self.spec, pass_))
         if failures:
             for trial in trials.values():
                 trial.fail(failures[pass_])
         else:
             self.check(trials, fed)
-            calls = {name: make_call(self.modules[name], fed) for name, trial in trials.items() if trial.alive}
+            calls = {
+                name: make_call(self.modules[name], fed.of(trial.plan)) for name, trial in trials.items() if trial.alive
+            }
             if calls:
                 self.time(pass_, trials, calls)
             self.measure_memory(trials, fed)
         self.candidates += finished(list(trials.values()), self.spec)
         self.reporter.end(self.candidates)
 
-    def check(self, trials: dict[str, Trial], fed: Operands) -> None:
+    def check(self, trials: dict[str, Trial], fed: Feed) -> None:
         """Build what is not built yet and hold it against the oracle; what fails takes no further part."""
         for done, (name, trial) in enumerate(trials.items()):
             self.reporter.step("checking", done, len(trials), f"checking {name} against the oracle")
@@ -128,7 +146,7 @@ class Session:
             with noting(failures, name):
                 if name not in self.modules:
                     self.modules[name] = build(trial.plan, self.spec)
-                checked = check(self.modules[name], fed, seed=self.spec.seed)
+                checked = check(self.modules[name], fed.of(trial.plan), seed=self.spec.seed)
                 trial.correctness = checked.correctness
                 if not checked.correctness.passed:
                     trial.outcome, trial.detail = "incorrect", checked.detail
@@ -179,13 +197,13 @@ class Session:
             if not warming.stable:
                 trials[name].warnings.append(f"the warm-up did not settle within {limit_s:.3g} s")
 
-    def measure_memory(self, trials: dict[str, Trial], fed: Operands) -> None:
+    def measure_memory(self, trials: dict[str, Trial], fed: Feed) -> None:
         """Measure the memory of whatever has a speed, untimed."""
         alive = {name: trial for name, trial in trials.items() if trial.alive}
         for done, (name, trial) in enumerate(alive.items()):
             self.reporter.step("memory", done, len(alive), f"measuring memory of {name}")
             failures: dict[str, Exception] = {}
             with noting(failures, name):
-                trial.memory = measure_memory(self.modules[name], fed)
+                trial.memory = measure_memory(self.modules[name], fed.of(trial.plan))
             if failures:
                 trial.warnings.append(f"its memory could not be measured: {outcome_of(failures[name])[1]}")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.profiler import profile
 
-from dyad_core.bench.candidates import Operands, reset_gradients, run_pass
+from dyad_core.bench.passes import Operands, reset_gradients, run_pass
 from dyad_core.bench.results import MemoryUse
 
 __all__ = ["allocated_peak", "measure_memory"]

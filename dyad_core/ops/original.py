@@ -14,7 +14,7 @@ from torch import Tensor
 from dyad_core.geometry import Variant
 from dyad_core.ops.registry import Implementation, register
 
-__all__ = ["linear_original"]
+__all__ = ["linear_original", "product_feature_major"]
 
 
 def blocks(features: Tensor, n_blocks: int, grain: int, *, interleaved: bool) -> Tensor:
@@ -22,6 +22,26 @@ def blocks(features: Tensor, n_blocks: int, grain: int, *, interleaved: bool) ->
     if not interleaved:
         return torch.unflatten(features, 0, (n_blocks, -1))
     return torch.unflatten(features, 0, (-1, n_blocks, grain)).transpose(0, 1).flatten(1, 2)
+
+
+def product_feature_major(
+    features: Tensor,
+    weight_blockdiag: Tensor,
+    weight_blocktrans: Tensor | None,
+    bias: Tensor | None,
+    variant: Variant,
+    grain: int,
+) -> Tensor:
+    """Compute the layer in the layout of the published code; (in_features, T) → (out_features, T), contiguous."""
+    n, block_out, _ = weight_blockdiag.shape
+    output = torch.bmm(weight_blockdiag, torch.unflatten(features, 0, (n, -1))).flatten(0, 1)  # (out_features, T)
+    if weight_blocktrans is not None:
+        gathered = blocks(features, n, grain, interleaved=variant in ("it", "dt"))  # (n, block_in, T)
+        trans = torch.bmm(weight_blocktrans, gathered)  # (n, block_out, T)
+        if variant in ("ot", "dt"):
+            trans = torch.unflatten(trans, 1, (-1, grain)).transpose(0, 1)  # (block_out/g, n, g, T)
+        output = output + trans.reshape(n * block_out, features.shape[1])
+    return output if bias is None else output + bias[:, None]
 
 
 def linear_original(
@@ -33,18 +53,7 @@ def linear_original(
     grain: int,
 ) -> Tensor:
     """Compute the layer through feature-major activations; (T, in_features) → (T, out_features)."""
-    n, block_out, _ = weight_blockdiag.shape
-    features = input.T  # (in_features, T)
-    output = torch.bmm(weight_blockdiag, torch.unflatten(features, 0, (n, -1))).flatten(0, 1)  # (out_features, T)
-    if weight_blocktrans is not None:
-        gathered = blocks(features, n, grain, interleaved=variant in ("it", "dt"))  # (n, block_in, T)
-        trans = torch.bmm(weight_blocktrans, gathered)  # (n, block_out, T)
-        if variant in ("ot", "dt"):
-            trans = torch.unflatten(trans, 1, (-1, grain)).transpose(0, 1)  # (block_out/g, n, g, T)
-        output = output + trans.reshape(n * block_out, input.shape[0])
-    if bias is not None:
-        output = output + bias[:, None]
-    return output.T.contiguous()
+    return product_feature_major(input.T, weight_blockdiag, weight_blocktrans, bias, variant, grain).T.contiguous()
 
 
 register(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -22,9 +22,12 @@ from torch import Tensor
 from dyad_core.errors import ImplementationError, Problem, SpecError
 from dyad_core.geometry import Variant
 
-__all__ = ["AUTO", "Apply", "Implementation", "choose", "get", "names", "register"]
+__all__ = ["AUTO", "Apply", "Implementation", "Layout", "choose", "get", "names", "register"]
 
 AUTO = "auto"
+
+Layout = Literal["token_major", "feature_major"]
+"""How activations lie in memory: (T, features) contiguous, or its transpose contiguous."""
 
 
 class Apply(Protocol):
@@ -64,6 +67,7 @@ class Implementation:
             what would help), or None when it can.
         dense_copies: temporaries as large as the dense weight that are alive at once, for estimates of memory.
         activation_copies: temporaries as large as input and output together, beyond one of each.
+        layout: how it wants its input and gives its output. Every layout computes; the benchmark feeds this one.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Implementation:
     unavailable: Callable[[torch.device, torch.dtype], str | None] = _runs_everywhere
     dense_copies: int = 0
     activation_copies: int = 0
+    layout: Layout = "token_major"
 
 
 _registered: dict[str, Implementation] = {}

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from dyad_core import DyadLinear
 from dyad_core.bench import BenchmarkSpec
-from dyad_core.bench.candidates import build, operands, plans
+from dyad_core.bench.candidates import build, plans
 from dyad_core.bench.correctness import CHECKED_TOKENS, check, drawn_rows, rounding_floor
+from dyad_core.bench.passes import laid_out, operands
 from dyad_core.layers import DyadFeedForward
 
 
@@ -22,10 +23,12 @@ def spec(**changes: object) -> BenchmarkSpec:
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
 @pytest.mark.parametrize("pass_", ["forward", "train_step"])
 def test_right_candidates_pass(module: str, dtype: str, pass_: str) -> None:
-    request = spec(module=module, dtype=dtype, implementations=["eager", "reference"], grains=[1, 3])
+    request = spec(
+        module=module, dtype=dtype, implementations=["eager", "reference", "original_feature_major"], grains=[1, 3]
+    )
     fed = operands(request, pass_)
     for plan in plans(request):
-        found = check(build(plan, request), fed, seed=0)
+        found = check(build(plan, request), laid_out(fed, plan.layout), seed=0)
         assert found.correctness.passed, (plan.name, found)
         assert found.correctness.error <= found.correctness.tolerance
         assert found.detail == ""

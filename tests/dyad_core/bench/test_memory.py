@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from dyad_core.bench import BenchmarkSpec
-from dyad_core.bench.candidates import build, operands, plans
+from dyad_core.bench.candidates import build, plans
 from dyad_core.bench.memory import allocated_peak, measure_memory, peak_of
+from dyad_core.bench.passes import operands
 
 CPU = torch.device("cpu")
 KB = 1000
