@@ -245,7 +245,7 @@ def _reason(choice: Choice) -> str:
         if layer.n_blocks in PUBLISHED_BLOCKS
         else f"it is the nearest here to the n_blocks of the published quality runs, {PREFERRED_BLOCKS}"
     )
-    return f"n_blocks={layer.n_blocks} with {layer.variant} costs {cost} of dense, {mixing}, and {published}"
+    return f"n_blocks={layer.n_blocks} with {layer.variant.upper()} costs {cost} of dense, {mixing}, and {published}"
 
 
 def _why_none(in_features: int, out_features: int, padding: tuple[Padding, ...]) -> str:

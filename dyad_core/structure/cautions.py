@@ -38,7 +38,20 @@ def _saves_nothing(chain: Chain) -> Iterator[str]:
         if layer.saves_nothing:
             least = 2 if layer.variant == "bd" else 3
             cost = "as many multiply-adds as dense" if layer.limit == 1.0 else "twice the multiply-adds of dense"
-            yield f"{where}: n_blocks={layer.n_blocks} saves nothing, it costs {cost}; savings start at {least}"
+            yield f"{where}: n_blocks={layer.n_blocks} saves nothing, it costs {cost}; savings start at {least}{_cheaper(layer, least)}"
+
+
+def _cheaper(layer: DyadGeometry, least: int) -> str:
+    """The nearest n of these sizes that saves something, as half a sentence."""
+    common = math.gcd(layer.in_features, layer.out_features)
+    for n in divisors(common):
+        try:
+            other = replace(layer, n_blocks=n)
+        except SpecError:  # this n does not go with this grain
+            continue
+        if not other.saves_nothing:
+            return "" if n == least else f", the nearest here is n_blocks={n}"
+    return ", but no such n_blocks divides both sizes: pad them"
 
 
 def _never_mixes(chain: Chain) -> Iterator[str]:
@@ -46,8 +59,8 @@ def _never_mixes(chain: Chain) -> Iterator[str]:
         if layer.variant == "bd" and layer.n_blocks > 1:
             share = percent(1, layer.n_blocks)
             yield (
-                f"{where}: bd has BLOCKDIAG alone, so its {layer.n_blocks} blocks never mix: such layers alone stay at "
-                f"{share} at any depth; variants it, ot and dt mix them"
+                f"{where}: BD has BLOCKDIAG alone, so its {layer.n_blocks} blocks never mix: such layers alone stay at "
+                f"{share} at any depth; variants IT, OT and DT mix them"
             )
 
 
@@ -91,7 +104,7 @@ def _holes(chain: Chain) -> Iterator[str]:
     for pair, indices in places.items():
         if (share := _share(pair)) is not None:
             where = ", ".join(f"{index} and {index + 1}" for index in indices)
-            yield f"Layers {where}: it followed by ot leaves holes, the pair reaches {share} of its pairs{_mended(pair)}"
+            yield f"Layers {where}: IT followed by OT leaves holes, the pair reaches {share} of its pairs{_mended(pair)}"
 
 
 def _mended(pair: Chain) -> str:
@@ -103,7 +116,7 @@ def _mended(pair: Chain) -> str:
         except SpecError:  # the grain does not divide the other side
             continue
         if _share(other) is None:
-            return f"; {choice[0]} followed by {choice[1]} reaches 100 %"
+            return f"; {choice[0].upper()} followed by {choice[1].upper()} reaches 100 %"
     return ""
 
 
@@ -114,7 +127,7 @@ def _splits(chain: Chain, *, full: bool) -> Iterator[str]:
         if (found := _split((layer,))) is not None:
             share, depth = found
             yield (
-                f"{_places(chain)[layer]}: a stack of this layer ({layer.variant}, n_blocks={layer.n_blocks}, block "
+                f"{_places(chain)[layer]}: a stack of this layer ({layer.variant.upper()}, n_blocks={layer.n_blocks}, block "
                 f"{layer.block_in}) splits for ever: {share} after {depth} layers and never 100 %{_unsplit(layer)}"
             )
     mixes = any(layer.variant != "bd" for layer in chain) and len(set(chain)) > 1
@@ -128,7 +141,7 @@ def _unsplit(layer: DyadGeometry) -> str:
     choices: tuple[Variant, ...] = ("it", "ot")
     for variant in choices:
         if variant != layer.variant and _split((replace(layer, variant=variant),)) is None:
-            return f"; variant {variant} reaches 100 %"
+            return f"; variant {variant.upper()} reaches 100 %"
     return ""
 
 

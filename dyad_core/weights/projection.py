@@ -217,7 +217,7 @@ def _with_low_rank(candidate: ProjectedCandidate, spectrum: Spectrum) -> Project
 def _sentence(candidate: ProjectedCandidate) -> str:
     geometry = candidate.geometry
     text = (
-        f"At n = {geometry.n_blocks} the nearest is {geometry.variant}: it keeps {candidate.captured_energy:.1%} of the energy "
+        f"At n = {geometry.n_blocks} the nearest is {geometry.variant.upper()}: it keeps {candidate.captured_energy:.1%} of the energy "
         f"(relative error {candidate.relative_error:.2f}; an unstructured matrix would keep {candidate.unstructured_energy:.1%})"
     )
     beside = candidate.block_diagonal

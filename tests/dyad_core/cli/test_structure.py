@@ -48,7 +48,7 @@ def test_advice_lists_every_n_and_takes_one():
     result = call("--in", "96", "--out", "384", "--advice")
     assert result.exit_code == 0
     text = " ".join(result.output.split())
-    assert "Take: n_blocks=4 with it costs 50.0 % of dense" in text
+    assert "Take: n_blocks=4 with IT costs 50.0 % of dense" in text
     for choice in advice(96, 384).choices:
         assert f"{choice.geometry.parameters:,}" in text
 

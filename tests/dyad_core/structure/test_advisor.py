@@ -66,7 +66,7 @@ def test_the_recommended_n_is_the_nearest_to_four_that_saves_and_mixes_soonest(s
     found = advice(*sizes)
     chosen = found.choices[found.recommended]
     assert (chosen.geometry.n_blocks, chosen.geometry.variant) == (n, "it")
-    assert found.reason.startswith(f"n_blocks={n} with it costs")
+    assert found.reason.startswith(f"n_blocks={n} with IT costs")
     soonest = min(choice.first_full_depth or math.inf for choice in found.choices if choice.saves)
     assert chosen.first_full_depth == soonest
 

@@ -31,8 +31,10 @@ def test_a_sound_feed_forward_pair_has_no_warning(variant: str):
         ),
         (
             DyadGeometry(8, 8, 1),
-            "n_blocks=1 saves nothing, it costs twice the multiply-adds of dense; savings start at 3",
+            "n_blocks=1 saves nothing, it costs twice the multiply-adds of dense; savings start at 3, the nearest here is "
+            "n_blocks=4",
         ),
+        (DyadGeometry(14, 10, 2), "savings start at 3, but no such n_blocks divides both sizes: pad them"),
         (DyadGeometry(8, 8, 1, "bd"), "saves nothing, it costs as many multiply-adds as dense; savings start at 2"),
     ],
 )
@@ -43,7 +45,7 @@ def test_n_that_saves_nothing(layer: DyadGeometry, words: str):
 
 def test_block_diagonal_alone_never_mixes():
     (warning,) = warnings_of(*[DyadGeometry(16, 16, 4, "bd")] * 12)
-    assert warning.startswith("Layers 1–12: bd has BLOCKDIAG alone")
+    assert warning.startswith("Layers 1–12: BD has BLOCKDIAG alone")
     assert "25.0 %" in warning
 
 
@@ -51,8 +53,8 @@ def test_it_followed_by_ot_names_the_layers_and_a_pair_without_holes():
     down, up = DyadGeometry(64, 256, 4, "it"), DyadGeometry(256, 64, 4, "ot")
     (warning,) = warnings_of(down, up, down, up)
     assert warning == (
-        "Layers 1 and 2, 3 and 4: it followed by ot leaves holes, the pair reaches 67.2 % of its pairs; "
-        "it followed by it reaches 100 %"
+        "Layers 1 and 2, 3 and 4: IT followed by OT leaves holes, the pair reaches 67.2 % of its pairs; "
+        "IT followed by IT reaches 100 %"
     )
 
 
@@ -78,9 +80,9 @@ def test_both_sides_of_dt_are_checked():
 def test_dt_that_splits_for_ever(width: int, n: int, share: str):
     warning = warnings_of(*[DyadGeometry(width, width, n, "dt")] * 3)[-1]
     assert (
-        f"Layers 1–3: a stack of this layer (dt, n_blocks={n}, block {width // n}) splits for ever: {share}" in warning
+        f"Layers 1–3: a stack of this layer (DT, n_blocks={n}, block {width // n}) splits for ever: {share}" in warning
     )
-    assert warning.endswith("never 100 %; variant it reaches 100 %")
+    assert warning.endswith("never 100 %; variant IT reaches 100 %")
     assert not any("splits" in text for text in warnings_of(*[DyadGeometry(width, width, n, "it")] * 3))
 
 
@@ -99,7 +101,7 @@ def test_warnings_are_true(chain: list[DyadGeometry]):
     assert ("saves nothing" in text) == any(layer.parameters >= layer.dense_parameters for layer in chain)
     assert ("BLOCKDIAG alone" in text) == any(layer.variant == "bd" and layer.n_blocks > 1 for layer in chain)
     for index, (before, after) in enumerate(zip(chain, chain[1:], strict=False), start=1):
-        holes = re.search(rf"\b{index} and {index + 1}\b[^:]*: it followed by ot", text)
+        holes = re.search(rf"\b{index} and {index + 1}\b[^:]*: IT followed by OT", text)
         if (before.variant, after.variant) == ("it", "ot"):
             assert (holes is not None) == (not reached_by_depth([before, after])[-1].all())
         else:

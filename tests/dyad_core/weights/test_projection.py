@@ -164,7 +164,7 @@ def test_the_answer_as_json_and_in_words():
     assert values["spectrum"]["count"] == 32
     best = max(answer.candidates, key=lambda candidate: candidate.captured_energy)
     assert answer.nearest(4) == best
-    assert f"the nearest is {best.geometry.variant}: it keeps {best.captured_energy:.1%}" in answer.reading
+    assert f"the nearest is {best.geometry.variant.upper()}: it keeps {best.captured_energy:.1%}" in answer.reading
     assert "an unstructured matrix would keep 43.8%" in answer.reading
     assert "low rank (rank 10)" in answer.reading
     assert any("has to be trained again" in note for note in answer.notes)

@@ -33,7 +33,7 @@ def test_a_mixed_chain_opens_from_a_link_and_its_holes_are_named(open_page: Open
     page = open_page("reachability", chain="96x384.4.it_384x96.4.ot", view="groups")
 
     assert page.radio(key="reach.variant").value is None
-    assert "it followed by ot leaves holes" in texts(page.warning)
+    assert "IT followed by OT leaves holes" in texts(page.warning)
     assert "67.19 %" in texts(page.markdown)
     assert "not joined completely" in alts(page)[4]
 
