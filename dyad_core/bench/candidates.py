@@ -7,20 +7,22 @@ is in :mod:`dyad_core.bench.passes`.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from dyad_core.bench.spec import BenchmarkSpec, Pass
+from dyad_core.bench.peers import build_peer, peer_parameters, unavailable
+from dyad_core.bench.spec import BenchmarkSpec, Pass, Peer
 from dyad_core.errors import ImplementationError, SpecError
 from dyad_core.geometry import DyadGeometry
 from dyad_core.layers import DyadFeedForward, DyadLinear
 from dyad_core.ops import registry
 from dyad_core.ops.registry import Layout
 
-__all__ = ["DENSE", "DTYPES", "PRODUCTS", "Plan", "build", "layers_of", "plans"]
+__all__ = ["DENSE", "DTYPES", "PRODUCTS", "Plan", "build", "layer_sizes", "plans"]
 
 DENSE = "dense"
 
@@ -41,20 +43,37 @@ class Plan:
 
     Attributes:
         name: unique inside a run.
-        geometry: structure of the layer (``feed_forward``: of its first layer); None for the dense twin.
-        implementation: resolved name, never ``"auto"``; ``"dense"`` for the dense twin.
+        geometry: structure of the layer (``feed_forward``: of its first layer); None for the dense twin and peers.
+        implementation: resolved name, never ``"auto"``; ``"dense"`` for the dense twin, a peer's own name.
         unsupported: why it cannot run here; empty when it can.
+        peer: which peer this is, None for the dense twin and DYAD.
+        equal_n: the n at which a peer has a DYAD's parameters.
     """
 
     name: str
     geometry: DyadGeometry | None
     implementation: str
     unsupported: str = ""
+    peer: Peer | None = None
+    equal_n: int | None = None
+
+    @property
+    def variant(self) -> str:
+        """What the record calls its kind: a DYAD variant, a peer's name, or ``dense``."""
+        return self.geometry.variant if self.geometry else self.peer or DENSE
+
+    @property
+    def n_blocks(self) -> int | None:
+        """Number of blocks, or the n at which a peer is equal; None for the dense twin."""
+        return self.geometry.n_blocks if self.geometry else self.equal_n
 
     def parameters(self, spec: BenchmarkSpec) -> int:
         """Weights without bias, over all layers of the module."""
-        one = spec.in_features * spec.out_features if self.geometry is None else self.geometry.parameters
-        return one * layers_of(spec)
+        if self.peer is not None and self.equal_n is not None:
+            return sum(peer_parameters(self.peer, *sizes, self.equal_n) for sizes in layer_sizes(spec))
+        if self.geometry is None:
+            return sum(math.prod(sizes) for sizes in layer_sizes(spec))
+        return self.geometry.parameters * len(layer_sizes(spec))
 
     def flops(self, spec: BenchmarkSpec, pass_: Pass) -> int:
         """Floating-point operations of the products of one pass, a multiply-add counted as two."""
@@ -67,15 +86,17 @@ class Plan:
             return "token_major"
         return registry.get(self.implementation).layout
 
-    @property
-    def limit(self) -> float:
-        """The ideal speed-up over dense; 1 for the dense twin itself."""
-        return 1.0 if self.geometry is None else self.geometry.limit
+    def limit(self, spec: BenchmarkSpec) -> float:
+        """The ideal speed-up over dense: the ratio of weights; 1 for the dense twin itself."""
+        if self.geometry is not None:
+            return self.geometry.limit
+        return sum(math.prod(sizes) for sizes in layer_sizes(spec)) / self.parameters(spec)
 
 
-def layers_of(spec: BenchmarkSpec) -> int:
-    """Number of linear layers in the module: 1, or 2 for ``feed_forward``."""
-    return 2 if spec.module == "feed_forward" else 1
+def layer_sizes(spec: BenchmarkSpec) -> list[tuple[int, int]]:
+    """Input and output size of each linear layer of the module: one, or two for ``feed_forward``."""
+    first = (spec.in_features, spec.out_features)
+    return [first] if spec.module == "linear" else [first, first[::-1]]
 
 
 def plans(spec: BenchmarkSpec) -> list[Plan]:
@@ -92,6 +113,9 @@ def plans(spec: BenchmarkSpec) -> list[Plan]:
         for implementation, reason in resolved.items():
             name = f"{geometry.variant} n={geometry.n_blocks} g={geometry.grain} {implementation}"
             found.append(Plan(name, geometry, implementation, reason))
+    for n in spec.n_blocks:
+        for peer in spec.peers:
+            found.append(Plan(f"{peer} n={n}", None, peer, unavailable(peer), peer=peer, equal_n=n))
     return found
 
 
@@ -104,7 +128,7 @@ def build(plan: Plan, spec: BenchmarkSpec) -> nn.Module:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(spec.seed)
         if plan.geometry is None:
-            return dense_twin(spec, device, dtype)
+            return plain_module(plan, spec, device, dtype)
         geometry = plan.geometry
         kind = DyadFeedForward if spec.module == "feed_forward" else DyadLinear
         return kind(
@@ -119,10 +143,15 @@ def build(plan: Plan, spec: BenchmarkSpec) -> nn.Module:
         )
 
 
-def dense_twin(spec: BenchmarkSpec, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """The dense module of the same sizes: ``nn.Linear``, or Linear-ReLU-Linear with the names of DyadFeedForward."""
-    first = nn.Linear(spec.in_features, spec.out_features, device=device, dtype=dtype)
-    if spec.module == "linear":
-        return first
-    second = nn.Linear(spec.out_features, spec.in_features, device=device, dtype=dtype)
-    return nn.Sequential(OrderedDict(fc1=first, activation=nn.ReLU(), fc2=second))
+def plain_module(plan: Plan, spec: BenchmarkSpec, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """The dense twin or a peer: one layer, or two with ReLU between and the names of DyadFeedForward."""
+
+    def layer(in_features: int, out_features: int) -> nn.Module:
+        if plan.peer is not None and plan.equal_n is not None:
+            return build_peer(plan.peer, in_features, out_features, plan.equal_n, device, dtype)
+        return nn.Linear(in_features, out_features, device=device, dtype=dtype)
+
+    layers = [layer(*sizes) for sizes in layer_sizes(spec)]
+    if len(layers) == 1:
+        return layers[0]
+    return nn.Sequential(OrderedDict(fc1=layers[0], activation=nn.ReLU(), fc2=layers[1]))

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dyad_core.bench.oracle import Layer, Trace, dense_pass, linear_layers, read_layer
+from dyad_core.bench.oracle import FactoredLayer, Layer, Trace, dense_pass, linear_layers, read_layer
 from dyad_core.bench.passes import Operands, reset_gradients, run_pass
 from dyad_core.bench.results import Correctness
 
@@ -135,23 +135,44 @@ def _compare(module: nn.Module, fed: Operands, rows: Tensor) -> Checked:
         found["input gradient"] = Quantity()
         found["input gradient"].add(oracle.grad_input, got, same_dtype.grad_input)
     for number, layer in enumerate(layers if oracle.deltas else []):
-        found |= weight_gradients(layer, number, oracle, same_dtype)
+        compare = factor_gradients if isinstance(layer, FactoredLayer) else weight_gradients
+        found |= compare(layer, number, oracle, same_dtype)
     summed = max(len(rows), *(max(layer.in_features, layer.out_features) for layer in layers))
     return judge(found, rounding_floor(output.dtype, summed))
 
 
 def weight_gradients(layer: Layer, number: int, oracle: Trace, same_dtype: Trace) -> dict[str, Quantity]:
     """Compare the gradients of weight and bias of one layer with ``deltaᵀ · inputs``, a few rows at a time."""
-    weight, bias = Quantity(), Quantity()
+    weight = Quantity()
     for index in layer.chunks():
         dense = oracle.deltas[number][:, index].T @ oracle.inputs[number]  # (rows, in)
         weight.add(dense, dense=same_dtype.deltas[number][:, index].T @ same_dtype.inputs[number])
         for part in layer.components:
             expected = dense.gather(1, part.columns[part.block[index]])  # (rows, block_in)
             weight.add(expected, _or_nan(part.gradient, part.weight)[part.block[index], part.position[index]])
+    return {f"weight gradient of layer {number + 1}": weight, **bias_gradient(layer, number, oracle, same_dtype)}
+
+
+def factor_gradients(layer: Layer, number: int, oracle: Trace, same_dtype: Trace) -> dict[str, Quantity]:
+    """Compare the gradients of the factors of a peer, and of its bias."""
+    if not isinstance(layer, FactoredLayer):
+        msg = "only a peer has factors"
+        raise TypeError(msg)
+    found = bias_gradient(layer, number, oracle, same_dtype)
+    exact = layer.factor_gradients(oracle.deltas[number], oracle.inputs[number])
+    rounded = layer.factor_gradients(same_dtype.deltas[number], same_dtype.inputs[number])
+    for place, (factor, expected, dense) in enumerate(zip(layer.factors, exact, rounded, strict=True), start=1):
+        quantity = found[f"gradient of factor {place} of layer {number + 1}"] = Quantity()
+        quantity.add(expected, _or_nan(factor.grad, factor), dense)
+    return found
+
+
+def bias_gradient(layer: Layer, number: int, oracle: Trace, same_dtype: Trace) -> dict[str, Quantity]:
+    """Compare the gradient of the bias of one layer."""
+    bias = Quantity()
     got = _or_nan(layer.bias_gradient, layer.bias)
     bias.add(oracle.deltas[number].sum(0), got, same_dtype.deltas[number].sum(0))
-    return {f"weight gradient of layer {number + 1}": weight, f"bias gradient of layer {number + 1}": bias}
+    return {f"bias gradient of layer {number + 1}": bias}
 
 
 def _or_nan(gradient: Tensor | None, like: Tensor) -> Tensor:

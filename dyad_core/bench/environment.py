@@ -11,29 +11,14 @@ import numpy as np
 import torch
 
 from dyad_core._version import __version__
+from dyad_core.bench.allocator import read_allocator
 from dyad_core.bench.machine import cpu_flags, cpu_name, emulated_dtypes, host_memory, usable_cores
 from dyad_core.bench.results import Environment
 
 if TYPE_CHECKING:
     from dyad_core.bench.spec import BenchmarkSpec
 
-__all__ = ["ALLOCATOR_VARIABLES", "read_environment"]
-
-ALLOCATOR_VARIABLES = (
-    "PYTORCH_ALLOC_CONF",
-    "PYTORCH_CUDA_ALLOC_CONF",
-    "PYTORCH_NO_CUDA_MEMORY_CACHING",
-    "THP_MEM_ALLOC_ENABLE",
-    "LD_PRELOAD",
-    "GLIBC_TUNABLES",
-    "MALLOC_CONF",
-    "MALLOC_ARENA_MAX",
-    "MALLOC_MMAP_MAX_",
-    "MALLOC_MMAP_THRESHOLD_",
-    "MALLOC_TOP_PAD_",
-    "MALLOC_TRIM_THRESHOLD_",
-)
-"""Environment variables that change how memory is allocated, and with it the figures of both sides."""
+__all__ = ["read_environment"]
 
 
 def read_environment(spec: BenchmarkSpec) -> Environment:
@@ -70,7 +55,7 @@ def read_environment(spec: BenchmarkSpec) -> Environment:
         load_average_1min=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         cuda_version=torch.version.cuda,
         driver_version=driver,
-        allocator={name: os.environ[name] for name in ALLOCATOR_VARIABLES if name in os.environ},
+        allocator=read_allocator(),
     )
 
 

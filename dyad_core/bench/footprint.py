@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dyad_core.bench.candidates import DTYPES, layers_of, plans
+from dyad_core.bench.candidates import DTYPES, layer_sizes, plans
 from dyad_core.bench.correctness import CHECKED_TOKENS
 from dyad_core.bench.oracle import CHUNK_ELEMENTS
 from dyad_core.bench.spec import BenchmarkSpec
@@ -48,18 +48,20 @@ def footprint(spec: BenchmarkSpec) -> Footprint:
     item = DTYPES[spec.dtype].itemsize
     trains = "train_step" in spec.passes
     planned = plans(spec)
-    biases = len(planned) * (spec.out_features + (layers_of(spec) - 1) * spec.in_features)
+    biases = len(planned) * (spec.out_features + (len(layer_sizes(spec)) - 1) * spec.in_features)
     dense = planned[0].parameters(spec)
     gradients = dense if trains else 0
     working = 4 * 8 * max(CHUNK_ELEMENTS, spec.in_features, spec.out_features)  # the oracle's rows and what it compares
     working += 8 * 8 * min(CHECKED_TOKENS, spec.tokens) * (spec.in_features + spec.out_features)
     used = [registry.get(plan.implementation) for plan in planned if plan.geometry is not None and not plan.unsupported]
     dense_copies = max((implementation.dense_copies for implementation in used), default=0)
-    copies = max((implementation.activation_copies for implementation in used), default=0)
+    copies = max((implementation.activation_copies for implementation in used), default=2 if spec.peers else 0)
+    if spec.peers:
+        working += 5 * 8 * dense // len(layer_sizes(spec)) // 2  # float64 factors, their gradients, rows they make
     # Operands in a second layout stay alive beside the first.
     ends = spec.in_features + (spec.out_features if spec.module == "linear" else spec.in_features) * trains
     turned = ends if any(plan.layout != "token_major" for plan in planned) else 0
-    working += (2 if trains else 1) * dense_copies * dense // layers_of(spec) * item  # and their gradients
+    working += (2 if trains else 1) * dense_copies * dense // len(layer_sizes(spec)) * item  # and their gradients
     if spec.device == "cpu":
         working += PROCESS_BYTES
     return Footprint(

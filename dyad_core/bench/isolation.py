@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any
 
+from dyad_core.bench.allocator import SETTINGS
 from dyad_core.bench.preflight import preflight
 from dyad_core.bench.process import Work, run_process
 from dyad_core.bench.progress import OnProgress, Progress
@@ -57,6 +58,7 @@ def run_benchmark(
     report(Progress("starting", 0, 1, 0.0, "starting the measuring process", 0.0))
     deadline = None if timeout_s is None else start + timeout_s
     request = {"spec": spec.to_dict(), "warnings": warnings}
-    work = Work(COMMAND, request, name="benchmark", process_name="measuring process")
+    settings = SETTINGS[spec.allocator]
+    work = Work(COMMAND, request, name="benchmark", process_name="measuring process", environment=settings)
     run = run_process(work, on_message=on_message, cancel=cancel, deadline=deadline, timeout_s=timeout_s)
     return BenchmarkRun.from_dict(run)

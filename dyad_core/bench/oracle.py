@@ -7,16 +7,26 @@ Only the tests' reference implementation builds it whole, and a test holds the t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dyad_core.bench.peers import FactoredLinear
 from dyad_core.layers import DyadLinear
 
-__all__ = ["CHUNK_ELEMENTS", "Component", "Layer", "Trace", "dense_pass", "linear_layers", "read_layer"]
+__all__ = [
+    "CHUNK_ELEMENTS",
+    "Component",
+    "FactoredLayer",
+    "Layer",
+    "Trace",
+    "dense_pass",
+    "linear_layers",
+    "read_layer",
+]
 
 CHUNK_ELEMENTS = 2**22
 """Weight entries held at a time: 32 MiB in float64."""
@@ -71,6 +81,30 @@ class Layer:
         return total.to(delta.dtype)
 
 
+@dataclass(frozen=True)
+class FactoredLayer(Layer):
+    """A peer: its dense rows are products of factors, and its gradients arrive at the factors."""
+
+    factors: tuple[nn.Parameter, ...]
+    dense_rows: Callable[[Tensor, Sequence[Tensor]], Tensor]
+
+    def rows(self, index: Tensor, dtype: torch.dtype) -> Tensor:
+        """Rows of the dense weight, multiplied in float64 and then cast."""
+        return self.dense_rows(index, [factor.detach().double() for factor in self.factors]).to(dtype)
+
+    def factor_gradients(self, delta: Tensor, inputs: Tensor) -> list[Tensor]:
+        """Gradients of the factors, float64: ``deltaᵀ · inputs`` in the dtype of ``delta``, then the product rule."""
+        factors = [factor.detach().double().requires_grad_() for factor in self.factors]
+        totals = [torch.zeros_like(factor) for factor in factors]
+        for index in self.chunks():
+            dense = (delta[:, index].T @ inputs).double()  # (rows, in)
+            with torch.enable_grad():
+                rows = self.dense_rows(index, factors)
+            for total, part in zip(totals, torch.autograd.grad(rows, factors, dense), strict=True):
+                total += part
+        return totals
+
+
 @dataclass
 class Trace:
     """One dense evaluation: inputs of each layer, output, and for a step the gradients arriving at each layer."""
@@ -103,7 +137,7 @@ def dense_pass(layers: list[Layer], inputs: Tensor, grad_output: Tensor | None) 
 
 def linear_layers(module: nn.Module) -> list[nn.Module]:
     """The linear layers of a candidate, in order."""
-    if isinstance(module, nn.Linear | DyadLinear):
+    if isinstance(module, nn.Linear | DyadLinear | FactoredLinear):
         return [module]
     return [module.get_submodule("fc1"), module.get_submodule("fc2")]
 
@@ -116,8 +150,12 @@ def read_layer(layer: nn.Module) -> Layer:
         columns = torch.arange(layer.in_features, device=device)[None]
         parts = [_component(layer.weight, torch.zeros_like(outputs), outputs, columns)]
         return _layer(layer, parts)
+    if isinstance(layer, FactoredLinear):
+        gradient = None if layer.bias.grad is None else layer.bias.grad.detach()
+        sizes = layer.in_features, layer.out_features
+        return FactoredLayer(*sizes, layer.bias.detach(), gradient, (), layer.factors(), layer.dense_rows)
     if not isinstance(layer, DyadLinear):
-        msg = f"expected nn.Linear or DyadLinear, received {type(layer).__name__}"
+        msg = f"expected nn.Linear, DyadLinear or a peer, received {type(layer).__name__}"
         raise TypeError(msg)
     geometry, device = layer.geometry, layer.weight_blockdiag.device
     outputs = torch.arange(geometry.out_features, device=device)

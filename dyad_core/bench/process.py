@@ -20,8 +20,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,12 +47,14 @@ class Work:
         request: what it is sent, JSON-ready.
         name: of the work, as in "the benchmark was cancelled".
         process_name: of its process, as in "the measuring process ended with exit code 3".
+        environment: variables that are set for it beside those of this process.
     """
 
     command: Sequence[str]
     request: dict[str, Any]
     name: str
     process_name: str
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_process(
@@ -97,7 +99,7 @@ def _started(work: Work, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=child_environment(),
+            env={**child_environment(), **work.environment},
             start_new_session=True,
         )
     try:

@@ -11,6 +11,7 @@ from collections import Counter
 from dyad_core.bench.candidates import DENSE
 from dyad_core.bench.results import BenchmarkRun, Candidate, Outcome
 from dyad_core.bench.spec import Pass
+from dyad_core.geometry import VARIANTS
 
 __all__ = ["name_of", "read_run", "reading"]
 
@@ -36,8 +37,8 @@ def reading(run: BenchmarkRun) -> str:
 
 def name_of(candidate: Candidate, run: BenchmarkRun) -> str:
     """Short name inside a run: the label, and the implementation where the run holds several."""
-    implementations = {each.implementation for each in run.candidates if each.variant != DENSE}
-    if candidate.variant == DENSE or len(implementations) < 2:
+    implementations = {each.implementation for each in run.candidates if each.variant in VARIANTS}
+    if candidate.variant not in VARIANTS or len(implementations) < 2:
         return candidate.label
     return f"{candidate.label} ({candidate.implementation})"
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from dyad_core.bench.records import build_record
-from dyad_core.bench.spec import BenchmarkSpec, Pass
+from dyad_core.bench.spec import PEERS, BenchmarkSpec, Pass
 from dyad_core.errors import Problem, SpecError
 
 __all__ = [
@@ -58,7 +58,7 @@ class Environment:
     cuda_version: str | None = None
     driver_version: str | None = None
     allocator: dict[str, str] = field(default_factory=dict)
-    """Environment variables that change the memory allocator, as they were set (both sides share them)."""
+    """What decides how memory is allocated, both sides alike: variables as they were set, huge pages, a library."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,8 @@ class MemoryUse:
 class Candidate:
     """One candidate (or the dense twin, ``variant="dense"``) in one pass.
 
+    A peer has its own name as variant and implementation; its ``n_blocks`` is the n at which it has as many parameters
+    as a DYAD (``monarch``: as near as its structure allows), its ``limit`` the ratio of the weights.
     ``parameters`` counts weights without bias, ``flops`` the products of one call. ``samples_ms`` are all
     samples in the order they were taken, none dropped: milliseconds per call. Sample k of every candidate of a
     pass belongs to the same round, so ratios are paired by position.
@@ -140,9 +142,11 @@ class Candidate:
 
     @property
     def label(self) -> str:
-        """Short name for tables and charts: ``dense`` or ``IT n=4``."""
+        """Short name for tables and charts: ``dense``, ``IT n=4``, or of a peer ``low-rank as n=4``."""
         if self.n_blocks is None:
             return self.variant
+        if self.variant in PEERS:
+            return f"{self.variant.replace('_', '-')} as n={self.n_blocks}"
         grain = f" g={self.grain}" if self.grain not in (None, 1) else ""
         return f"{self.variant.upper()} n={self.n_blocks}{grain}"
 

@@ -16,15 +16,31 @@ from typing import Any, ClassVar, Literal, get_args
 from dyad_core.errors import Problem, SpecError
 from dyad_core.geometry import VARIANTS, DyadGeometry, Variant, positive_integer
 
-__all__ = ["DTYPES", "MODULES", "PASSES", "BenchmarkSpec", "Dtype", "Module", "Pass"]
+__all__ = [
+    "ALLOCATORS",
+    "DTYPES",
+    "MODULES",
+    "PASSES",
+    "PEERS",
+    "Allocator",
+    "BenchmarkSpec",
+    "Dtype",
+    "Module",
+    "Pass",
+    "Peer",
+]
 
 Module = Literal["linear", "feed_forward"]
 Dtype = Literal["float32", "float64", "bfloat16", "float16"]
 Pass = Literal["forward", "train_step"]
+Peer = Literal["low_rank", "monarch"]
+Allocator = Literal["default", "keep_pages"]
 
 MODULES: tuple[Module, ...] = get_args(Module)
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 PASSES: tuple[Pass, ...] = get_args(Pass)
+PEERS: tuple[Peer, ...] = get_args(Peer)
+ALLOCATORS: tuple[Allocator, ...] = get_args(Allocator)
 
 MAX_CANDIDATES = 256
 MAX_SECONDS = 24 * 3600.0
@@ -50,6 +66,10 @@ class BenchmarkSpec:
         threads: CPU threads for both sides; None takes the number of physical cores this process may use.
         seed: of weights, inputs and the order of the rounds.
         max_seconds: budget for the timing of all passes together, in seconds; the run says when it was spent.
+        peers: structured layers that are not DYAD, measured beside it with equal parameters at each n:
+            ``"low_rank"``, ``"monarch"``.
+        allocator: ``"keep_pages"`` starts the measuring process with a C library that keeps freed memory instead of
+            handing it back, for both sides alike; ``"default"`` leaves the settings as they are.
 
     Raises:
         SpecError: with one problem per wrong field.
@@ -72,6 +92,8 @@ class BenchmarkSpec:
     threads: int | None = None
     seed: int = 0
     max_seconds: float = 60.0
+    peers: tuple[Peer, ...] = ()
+    allocator: Allocator = "default"
 
     def __post_init__(self) -> None:
         """Turn lists into tuples, check every rule, report all problems at once."""
@@ -88,7 +110,7 @@ class BenchmarkSpec:
             for name in ("in_features", "out_features", "tokens")
             if (problem := positive_integer(name, getattr(self, name))) is not None
         ]
-        for name, allowed in (("module", MODULES), ("dtype", DTYPES)):
+        for name, allowed in (("module", MODULES), ("dtype", DTYPES), ("allocator", ALLOCATORS)):
             if getattr(self, name) not in allowed:
                 problems.append(Problem(name, f"must be one of {', '.join(allowed)}", getattr(self, name)))
         if not _is_device(self.device):
@@ -106,11 +128,11 @@ class BenchmarkSpec:
 
     def _list_problems(self) -> list[Problem]:
         problems: list[Problem] = []
-        for name in ("n_blocks", "variants", "grains", "implementations", "passes"):
+        for name in ("n_blocks", "variants", "grains", "implementations", "passes", "peers"):
             value = getattr(self, name)
             if isinstance(value, str | bytes) or not isinstance(value, list | tuple):
                 problems.append(Problem(name, "must be a list", value, f"for one value write [{value!r}]"))
-            elif not value:
+            elif not value and name != "peers":
                 problems.append(Problem(name, "must not be empty", []))
             else:
                 object.__setattr__(self, name, tuple(dict.fromkeys(_hashable(item) for item in value)))
@@ -118,7 +140,7 @@ class BenchmarkSpec:
             return problems
         for name in ("n_blocks", "grains"):
             problems += [p for item in getattr(self, name) if (p := positive_integer(name, item)) is not None]
-        for name, allowed in (("variants", VARIANTS), ("passes", PASSES)):
+        for name, allowed in (("variants", VARIANTS), ("passes", PASSES), ("peers", PEERS)):
             for item in getattr(self, name):
                 if item not in allowed:
                     problems.append(Problem(name, f"must be among {', '.join(allowed)}", item))
@@ -127,9 +149,12 @@ class BenchmarkSpec:
             for item in self.implementations
             if not isinstance(item, str)
         ]
-        count = len(self.n_blocks) * len(self.variants) * len(self.grains) * len(self.implementations)
+        per_n = len(self.variants) * len(self.grains) * len(self.implementations) + len(self.peers)
+        count = len(self.n_blocks) * per_n
         if count > MAX_CANDIDATES:
-            rule = f"n_blocks × variants × grains × implementations must be at most {MAX_CANDIDATES} candidates"
+            rule = (
+                f"n_blocks × (variants × grains × implementations + peers) must be at most {MAX_CANDIDATES} candidates"
+            )
             problems.append(Problem("n_blocks", rule, count, "split the request into several"))
         return problems
 
@@ -190,8 +215,13 @@ class BenchmarkSpec:
         return spec
 
     def digest(self) -> str:
-        """Identity of the request: SHA-256 of its canonical JSON, hexadecimal."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """Identity of the request: SHA-256 of its canonical JSON, hexadecimal.
+
+        A field that a later version added counts only where it is set, so that older requests keep their identity.
+        """
+        added = {"peers": (), "allocator": "default"}
+        values = {name: value for name, value in asdict(self).items() if name not in added or value != added[name]}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _is_device(value: Any) -> bool:

@@ -83,7 +83,7 @@ def _dense_samples(trials: list[Trial], samples: list[list[float]]) -> list[floa
 
 
 def _record(trial: Trial, samples: list[float], dense: list[float], spec: BenchmarkSpec, *, raw: bool) -> Candidate:
-    plan, geometry = trial.plan, trial.plan.geometry
+    plan, limit = trial.plan, trial.plan.limit(spec)
     measured = trial.alive and bool(samples)
     spread = quartiles(samples) if measured else None
     # Only the warm-up can differ in length: a candidate that is stable early drops out of it.
@@ -91,15 +91,15 @@ def _record(trial: Trial, samples: list[float], dense: list[float], spec: Benchm
     speedup = paired_speedup(dense[:common], samples[:common], seed=spec.seed) if common else None
     warning = spread_warning(samples) if measured and raw else None
     return Candidate(
-        variant=DENSE if geometry is None else geometry.variant,
-        n_blocks=None if geometry is None else geometry.n_blocks,
-        grain=None if geometry is None else geometry.grain,
+        variant=plan.variant,
+        n_blocks=plan.n_blocks,
+        grain=None if plan.geometry is None else plan.geometry.grain,
         implementation=plan.implementation,
         pass_=trial.pass_,
         outcome=trial.outcome,
         parameters=plan.parameters(spec),
         flops=plan.flops(spec, trial.pass_),
-        limit=plan.limit,
+        limit=limit,
         samples_ms=tuple(samples) if measured and raw else (),
         calls_per_sample=trial.calls_per_sample if measured else 0,
         median_ms=spread.median if spread else None,
@@ -108,7 +108,7 @@ def _record(trial: Trial, samples: list[float], dense: list[float], spec: Benchm
         speedup=speedup.median if speedup else None,
         speedup_low=speedup.low if speedup else None,
         speedup_high=speedup.high if speedup else None,
-        share_of_limit=speedup.median / plan.limit if speedup else None,
+        share_of_limit=speedup.median / limit if speedup else None,
         memory=trial.memory if trial.alive else None,
         correctness=trial.correctness,
         warnings=(*trial.warnings, *([warning] if warning else [])) if trial.alive else (),

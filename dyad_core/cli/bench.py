@@ -49,6 +49,10 @@ def bench(
     max_seconds: Annotated[float, typer.Option(help="Budget of the timing, in seconds.")] = 60.0,
     implementations: Annotated[list[str], typer.Option(help="Ways to compute it; auto chooses.")] = ["auto"],  # noqa: B006
     grains: Annotated[list[int], typer.Option(help="Run lengths of the interleave; 1 is the paper.")] = [1],  # noqa: B006
+    peers: Annotated[list[str], typer.Option(help="Beside it, at equal parameters: low_rank, monarch.")] = [],  # noqa: B006
+    allocator: Annotated[
+        str, typer.Option(help="default, or keep_pages: freed memory is kept, on both sides.")
+    ] = "default",
     suite: Annotated[str | None, typer.Option(help="Instead of sizes: structure (cost of exact answers).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON and nothing else.")] = False,
     save: Annotated[Path | None, typer.Option(help="Also write the run to this file.")] = None,
@@ -72,6 +76,8 @@ def bench(
         "threads": threads,
         "seed": seed,
         "max_seconds": max_seconds,
+        "peers": peers,
+        "allocator": allocator,
     }
     try:
         check_folder(save)

@@ -47,7 +47,7 @@ def test_parameters_and_flops_are_those_of_the_built_module(module: str, layers:
         assert plan.flops(request, "forward") == 2 * 10 * weights
         assert plan.flops(request, "train_step") == 3 * plan.flops(request, "forward")
         dense = 24 * 48 * layers
-        assert plan.limit == dense / weights
+        assert plan.limit(request) == dense / weights
 
 
 def test_kinds_of_modules() -> None:

@@ -81,7 +81,8 @@ def test_more_work_needs_more_memory() -> None:
 def test_unknown_and_unavailable_implementations_list_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     found = problem(spec(implementations=["fast"]), machine())
     assert (found.field, found.received) == ("implementations", "fast")
-    assert "auto, concat, eager" in found.suggestion
+    assert "in float32: auto, " in found.suggestion
+    assert ", eager, " in found.suggestion
     eager = registry.get("eager")
     gpu_only = dataclasses.replace(eager, name="gpu_only", unavailable=lambda device, dtype: "it needs a GPU")
     monkeypatch.setitem(registry._registered, "gpu_only", gpu_only)

@@ -49,6 +49,10 @@ def fields_of(**values: Any) -> list[str]:
         ({"max_seconds": float("inf")}, ["max_seconds"]),
         ({"max_seconds": float("nan")}, ["max_seconds"]),
         ({"max_seconds": "60"}, ["max_seconds"]),
+        ({"peers": "low_rank"}, ["peers"]),
+        ({"peers": ["monarch", "toeplitz"]}, ["peers"]),
+        ({"peers": [["monarch"]]}, ["peers"]),
+        ({"allocator": "jemalloc"}, ["allocator"]),
         ({"n_blocks": 4}, ["n_blocks"]),
         ({"n_blocks": []}, ["n_blocks"]),
         ({"n_blocks": [0]}, ["n_blocks"]),
@@ -115,3 +119,11 @@ def test_json_round_trip_and_identity(n_blocks: list[int], tokens: int, seed: in
     assert again == spec
     assert again.digest() == spec.digest()
     assert dataclasses.replace(spec, tokens=tokens + 1).digest() != spec.digest()
+
+
+def test_a_field_that_came_later_leaves_the_identity_of_older_requests() -> None:
+    # Computed before there were peers and allocators.
+    assert BenchmarkSpec(768, 3072).digest() == "5040d41f7261f3e910f117e57345af0e79d56fa0a9cdf21396a65a0f2d844336"
+    assert BenchmarkSpec(768, 3072, peers=["low_rank"]).digest() != BenchmarkSpec(768, 3072).digest()
+    assert BenchmarkSpec(768, 3072, allocator="keep_pages").digest() != BenchmarkSpec(768, 3072).digest()
+    assert BenchmarkSpec(768, 3072, peers=[]) == BenchmarkSpec(768, 3072)

@@ -79,11 +79,12 @@ def test_a_candidate_without_speed_shows_why(
 def test_every_option_reaches_the_request(in_process: list[BenchmarkSpec], capsys: pytest.CaptureFixture[str]) -> None:
     options = (
         "--blocks 4,6 --variants dt --tokens 5 --dtype float64 --device cpu --passes train_step --module feed_forward "
-        "--threads 1 --seed 9 --max-seconds 0.1 --implementations eager reference --grains 1 2 --json"
+        "--threads 1 --seed 9 --max-seconds 0.1 --implementations eager reference --grains 1 2 --peers low_rank monarch --allocator keep_pages --json"
     )
     assert dyad(*SIZES, *options.split()) == 0
     expected = BenchmarkSpec(
-        48, 96, "feed_forward", 5, (4, 6), ("dt",), (1, 2), ("eager", "reference"), ("train_step",), "float64", "cpu", 1, 9, 0.1
+        48, 96, "feed_forward", 5, (4, 6), ("dt",), (1, 2), ("eager", "reference"), ("train_step",), "float64", "cpu", 1, 9, 0.1,
+        ("low_rank", "monarch"), "keep_pages",
     )  # fmt: skip
     assert in_process == [expected]
     assert BenchmarkRun.from_dict(json.loads(capsys.readouterr().out)).spec == expected
@@ -113,8 +114,10 @@ def test_a_saved_run_can_be_loaded(in_process: list[BenchmarkSpec], tmp_path: Pa
         ("--in 48 --out 96 --device tpu", "--device: must be cpu, cuda or cuda:<index>"),
         ("--in 48 --out 96 --device cuda:98", "devices here: cpu"),
         ("--in 48 --out 96 --max-seconds nan", "--max-seconds: must be a number"),
-        ("--in 48 --out 96 --implementations none", "auto, concat, eager"),
+        ("--in 48 --out 96 --implementations none", "in float32: auto, "),
         ("--in 48 --out 96 --grains 5", "--grains: "),
+        ("--in 48 --out 96 --peers toeplitz", "--peers: must be among low_rank, monarch"),
+        ("--in 48 --out 96 --allocator none", "--allocator: must be one of default, keep_pages"),
         ("--in 48 --out 96 --save /no/such/folder/run.json", "--save: must name a file in a folder that exists"),
         ("--in 48 --out 96 --blocks four", "--blocks"),
         ("--in 48 --out 96 --blocks", "--blocks"),
