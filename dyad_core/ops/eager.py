@@ -19,33 +19,16 @@ import torch
 from torch import Tensor
 
 from dyad_core.geometry import Variant
+from dyad_core.ops.layout import TRANSPOSED, neighbours, trans_blocks, write_interleaved
+from dyad_core.ops.plain import linear_plain
 from dyad_core.ops.registry import Implementation, register
 
-__all__ = ["linear_eager"]
+__all__ = ["TRANSPOSED", "linear_eager", "neighbours", "trans_blocks"]
 
 # Larger copies leave the cache and, fresh from the system, are paid for in page faults. Tried 2, 4, 8, 16 MiB and all
 # at once (Zen 4, float32, one thread, process time): 8 MiB is level at 512 tokens and best or near it at 2048 and 4096,
 # for example dt 4096→1024, n = 8, 4096 tokens: 0.78 of the limit against 0.62 all at once.
 COPIED_BYTES = 8 << 20
-
-TRANSPOSED: dict[Variant, Variant] = {"it": "ot", "ot": "it", "dt": "dt", "bd": "bd"}
-
-
-def neighbours(features: Tensor, n_blocks: int) -> Tensor:
-    """Blocks of neighbouring features as a view: (T, n·b) → (n, T, b)."""
-    return torch.unflatten(features, 1, (n_blocks, -1)).transpose(0, 1)
-
-
-def interleaved(features: Tensor, n_blocks: int, grain: int) -> Tensor:
-    """Interleaved groups as a view: (T, n·b) → (n, T, b/g, g); feature i sits in group (i // g) % n."""
-    return torch.unflatten(features, 1, (-1, n_blocks, grain)).permute(2, 0, 1, 3)
-
-
-def trans_blocks(features: Tensor, n_blocks: int, grain: int, *, is_interleaved: bool) -> Tensor:
-    """BLOCKTRANS groups of one side, (T, n·b) → (n, T, b): a gathered copy if interleaved, else a view."""
-    if is_interleaved:
-        return interleaved(features, n_blocks, grain).flatten(2)
-    return neighbours(features, n_blocks)
 
 
 def product(
@@ -96,12 +79,7 @@ def write_rows(
     if weight_blocktrans is not None and variant != "it":
         gathered = trans_blocks(input, n, grain, is_interleaved=variant == "dt")  # (n, T, block_in)
         scattered = torch.bmm(gathered, weight_blocktrans.mT)  # (n, T, block_out)
-        source = torch.unflatten(scattered, 2, (-1, grain))  # (n, T, block_out/g, g)
-        target = interleaved(output, n, grain)
-        if bias is None:
-            target.copy_(source)
-        else:
-            torch.add(source, interleaved(bias[None], n, grain), out=target)
+        write_interleaved(output, scattered, bias, grain)
     elif bias is not None:
         # The fill copies: bias.expand(1, -1).contiguous() would be the parameter itself at one token.
         output.copy_(bias)
@@ -112,34 +90,6 @@ def write_rows(
         blocks_out.baddbmm_(gathered, weight_blocktrans.mT, beta=filled)
         filled = 1
     blocks_out.baddbmm_(neighbours(input, n), weight_blockdiag.mT, beta=filled)
-
-
-def product_traced(
-    input: Tensor,
-    weight_blockdiag: Tensor,
-    weight_blocktrans: Tensor | None,
-    bias: Tensor | None,
-    variant: Variant,
-    grain: int,
-) -> Tensor:
-    """Compute the same sums out of place, for tracing; (T, in_features) → (T, out_features).
-
-    Functionalization replays a mutated view by inverting the view, which these strides do not admit (torch 2.13:
-    "Cannot view a tensor with shape …"). A compiler fuses the additions anyway.
-    """
-    n, block_out, _ = weight_blockdiag.shape
-    tokens, features = input.shape[0], n * block_out
-    blocks = torch.bmm(neighbours(input, n), weight_blockdiag.mT)  # (n, T, block_out)
-    output = blocks.transpose(0, 1).reshape(tokens, features)
-    if weight_blocktrans is not None:
-        gathered = trans_blocks(input, n, grain, is_interleaved=variant in ("it", "dt"))  # (n, T, block_in)
-        trans = torch.bmm(gathered, weight_blocktrans.mT)  # (n, T, block_out)
-        if variant == "it":
-            output = output + trans.transpose(0, 1).reshape(tokens, features)
-        else:
-            scattered = torch.unflatten(trans, 2, (-1, grain)).permute(1, 2, 0, 3)  # (T, block_out/g, n, g)
-            output = output + scattered.reshape(tokens, features)
-    return output if bias is None else output + bias
 
 
 class EagerLinear(torch.autograd.Function):
@@ -154,8 +104,12 @@ class EagerLinear(torch.autograd.Function):
         variant: Variant,
         grain: int,
     ) -> Tensor:
-        """Compute the layer; shapes as in :func:`product`."""
-        compute = product_traced if torch.compiler.is_compiling() else product
+        """Compute the layer; shapes as in :func:`product`.
+
+        Tracing takes the same sums out of place: functionalization replays a mutated view by inverting it, which
+        these strides do not admit (torch 2.13: "Cannot view a tensor with shape …"), and a compiler fuses them anyway.
+        """
+        compute = linear_plain if torch.compiler.is_compiling() else product
         return compute(input, weight_blockdiag, weight_blocktrans, bias, variant, grain)
 
     @staticmethod
