@@ -7,6 +7,7 @@ is in :mod:`dyad_core.bench.passes`.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -20,11 +21,14 @@ from dyad_core.errors import ImplementationError, SpecError
 from dyad_core.geometry import DyadGeometry
 from dyad_core.layers import DyadFeedForward, DyadLinear
 from dyad_core.ops import registry
-from dyad_core.ops.registry import Layout
+from dyad_core.ops.auto import Shape
+from dyad_core.ops.registry import Implementation, Layout
 
 __all__ = ["DENSE", "DTYPES", "PRODUCTS", "Plan", "build", "layer_sizes", "plans"]
 
 DENSE = "dense"
+
+JOINED = "+"
 
 DTYPES: dict[str, torch.dtype] = {
     "float32": torch.float32,
@@ -48,6 +52,7 @@ class Plan:
         unsupported: why it cannot run here; empty when it can.
         peer: which peer this is, None for the dense twin and DYAD.
         equal_n: the n at which a peer has a DYAD's parameters.
+        chosen_by_auto: whether ``"auto"`` was asked for and means this; then it is built so, lookup included.
     """
 
     name: str
@@ -56,6 +61,7 @@ class Plan:
     unsupported: str = ""
     peer: Peer | None = None
     equal_n: int | None = None
+    chosen_by_auto: bool = False
 
     @property
     def variant(self) -> str:
@@ -82,9 +88,16 @@ class Plan:
     @property
     def layout(self) -> Layout:
         """Memory layout in which it takes its input and gives its output."""
-        if self.geometry is None or self.unsupported:
+        if self.geometry is None or self.unsupported or self.chosen_by_auto:
             return "token_major"
         return registry.get(self.implementation).layout
+
+    @property
+    def registered(self) -> list[Implementation]:
+        """The implementations that compute it; none for the dense twin, a peer, and what cannot run here."""
+        if self.geometry is None or self.unsupported:
+            return []
+        return [registry.get(name) for name in self.implementation.split(JOINED)]
 
     def limit(self, spec: BenchmarkSpec) -> float:
         """The ideal speed-up over dense: the ratio of weights; 1 for the dense twin itself."""
@@ -99,24 +112,48 @@ def layer_sizes(spec: BenchmarkSpec) -> list[tuple[int, int]]:
     return [first] if spec.module == "linear" else [first, first[::-1]]
 
 
-def plans(spec: BenchmarkSpec) -> list[Plan]:
-    """Every candidate of the request, the dense twin first, implementations resolved and each pair once."""
-    device, dtype = torch.device(spec.device), DTYPES[spec.dtype]
-    resolved: dict[str, str] = {}
-    for name in spec.implementations:
-        try:
-            resolved.setdefault(registry.choose(name, device, dtype).name, "")
-        except (ImplementationError, SpecError) as error:
-            resolved.setdefault(name, str(error))
+def plans(spec: BenchmarkSpec, pass_: Pass | None = None) -> list[Plan]:
+    """Every candidate of one pass (the first one asked for, if none is given), the dense twin first, each once.
+
+    Implementations are resolved: ``auto`` may be another one at each geometry and in each pass.
+    """
     found = [Plan(DENSE, None, DENSE)]
     for geometry in spec.geometries():
-        for implementation, reason in resolved.items():
-            name = f"{geometry.variant} n={geometry.n_blocks} g={geometry.grain} {implementation}"
-            found.append(Plan(name, geometry, implementation, reason))
+        found += dyad_plans(spec, geometry, pass_ or spec.passes[0])
     for n in spec.n_blocks:
         for peer in spec.peers:
             found.append(Plan(f"{peer} n={n}", None, peer, unavailable(peer), peer=peer, equal_n=n))
     return found
+
+
+def dyad_plans(spec: BenchmarkSpec, geometry: DyadGeometry, pass_: Pass) -> list[Plan]:
+    """The candidates of one geometry, one per implementation, in the order of the request."""
+    found: dict[str, Plan] = {}
+    for requested in spec.implementations:
+        implementation, reason = resolved(requested, spec, geometry, pass_)
+        is_auto = requested == registry.AUTO
+        name = f"{geometry.variant} n={geometry.n_blocks} g={geometry.grain} {implementation}"
+        if implementation not in found:
+            found[implementation] = Plan(name, geometry, implementation, reason, chosen_by_auto=is_auto)
+        elif is_auto:
+            found[implementation] = dataclasses.replace(found[implementation], chosen_by_auto=True)
+    return list(found.values())
+
+
+def resolved(requested: str, spec: BenchmarkSpec, geometry: DyadGeometry, pass_: Pass) -> tuple[str, str]:
+    """The implementation that a name means here, and why it cannot run (empty when it can).
+
+    Where ``auto`` takes different ones for the layers of a feed-forward, their names are joined by a plus sign.
+    """
+    device, dtype, trains = torch.device(spec.device), DTYPES[spec.dtype], pass_ == "train_step"
+    names = []
+    for in_features, out_features in layer_sizes(spec):
+        shape = Shape(geometry.variant, geometry.n_blocks, in_features, out_features, spec.tokens, trains)
+        try:
+            names.append(registry.choose(requested, device, dtype, shape=shape).name)
+        except (ImplementationError, SpecError) as error:
+            return requested, str(error)
+    return JOINED.join(dict.fromkeys(names)), ""
 
 
 def build(plan: Plan, spec: BenchmarkSpec) -> nn.Module:
@@ -139,7 +176,7 @@ def build(plan: Plan, spec: BenchmarkSpec) -> nn.Module:
             n_blocks=geometry.n_blocks,
             variant=geometry.variant,
             grain=geometry.grain,
-            implementation=plan.implementation,
+            implementation=registry.AUTO if plan.chosen_by_auto else plan.implementation,
         )
 
 

@@ -13,7 +13,6 @@ from dyad_core.bench.candidates import DTYPES, layer_sizes, plans
 from dyad_core.bench.correctness import CHECKED_TOKENS
 from dyad_core.bench.oracle import CHUNK_ELEMENTS
 from dyad_core.bench.spec import BenchmarkSpec
-from dyad_core.ops import registry
 
 __all__ = ["Footprint", "footprint", "human"]
 
@@ -47,13 +46,15 @@ def footprint(spec: BenchmarkSpec) -> Footprint:
     """Estimate from above what ``spec`` needs on its device. Allocates nothing, whatever the sizes."""
     item = DTYPES[spec.dtype].itemsize
     trains = "train_step" in spec.passes
+    # auto may take another implementation in each pass: weights are the same, copies need not be.
+    of_passes = [plan for pass_ in spec.passes for plan in plans(spec, pass_)]
     planned = plans(spec)
     biases = len(planned) * (spec.out_features + (len(layer_sizes(spec)) - 1) * spec.in_features)
     dense = planned[0].parameters(spec)
     gradients = dense if trains else 0
     working = 4 * 8 * max(CHUNK_ELEMENTS, spec.in_features, spec.out_features)  # the oracle's rows and what it compares
     working += 8 * 8 * min(CHECKED_TOKENS, spec.tokens) * (spec.in_features + spec.out_features)
-    used = [registry.get(plan.implementation) for plan in planned if plan.geometry is not None and not plan.unsupported]
+    used = [implementation for plan in of_passes for implementation in plan.registered]
     dense_copies = max((implementation.dense_copies for implementation in used), default=0)
     copies = max((implementation.activation_copies for implementation in used), default=2 if spec.peers else 0)
     if spec.peers:

@@ -105,18 +105,21 @@ class Session:
     """One run: the modules, built once, and what was found so far."""
 
     def __init__(self, spec: BenchmarkSpec, reporter: Reporter, clock: Clock) -> None:
-        """Plan; builds nothing yet."""
+        """Begin; builds nothing yet."""
         self.spec = spec
         self.reporter = reporter
         self.clock = clock
-        self.plans = plans(spec)
         self.modules: dict[str, nn.Module] = {}
+        self.built: dict[str, Plan] = {}
         self.candidates: list[Candidate] = []
         self.warnings: list[str] = []
 
     def run(self, pass_: Pass) -> None:
         """Measure one pass of every candidate."""
-        trials = {plan.name: Trial(plan, pass_) for plan in self.plans}
+        trials = {plan.name: Trial(plan, pass_) for plan in plans(self.spec, pass_)}
+        # auto may mean another implementation in this pass, so a module is kept only where its plan is the same.
+        kept = {name for name in self.modules if name in trials and trials[name].plan == self.built[name]}
+        self.modules = {name: module for name, module in self.modules.items() if name in kept}
         self.reporter.begin(pass_, list(trials.values()))
         failures: dict[str, Exception] = {}
         with noting(failures, pass_):
@@ -145,7 +148,7 @@ class Session:
                 continue
             with noting(failures, name):
                 if name not in self.modules:
-                    self.modules[name] = build(trial.plan, self.spec)
+                    self.modules[name], self.built[name] = build(trial.plan, self.spec), trial.plan
                 checked = check(self.modules[name], fed.of(trial.plan), seed=self.spec.seed)
                 trial.correctness = checked.correctness
                 if not checked.correctness.passed:

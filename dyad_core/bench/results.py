@@ -139,6 +139,8 @@ class Candidate:
     correctness: Correctness | None = None
     warnings: tuple[str, ...] = ()
     detail: str = ""
+    chosen_by_auto: bool = False
+    """Whether ``"auto"`` was asked for and meant this implementation, when it was measured."""
 
     @property
     def label(self) -> str:

@@ -113,4 +113,5 @@ def _record(trial: Trial, samples: list[float], dense: list[float], spec: Benchm
         correctness=trial.correctness,
         warnings=(*trial.warnings, *([warning] if warning else [])) if trial.alive else (),
         detail=trial.detail,
+        chosen_by_auto=plan.chosen_by_auto,
     )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dyad_core.errors import OperandError, Problem, SpecError
 from dyad_core.geometry import VARIANTS, Variant
-from dyad_core.ops import registry
+from dyad_core.ops import auto, registry
 
 __all__ = ["dyad_linear"]
 
@@ -75,8 +75,12 @@ def _apply(
     grain: int,
     implementation: str,
 ) -> Tensor:
-    chosen = registry.choose(implementation, input.device, input.dtype)
     flat = input.reshape(-1, input.shape[-1])  # (T, in_features)
+    if implementation == registry.AUTO:
+        name = auto.name_for(flat, weight_blockdiag, weight_blocktrans, bias, variant)
+        chosen = registry.automatic(name, input.device, input.dtype)
+    else:
+        chosen = registry.choose(implementation, input.device, input.dtype)
     output = chosen.apply(flat, weight_blockdiag, weight_blocktrans, bias, variant, grain)
     return output.reshape(*input.shape[:-1], output.shape[-1])
 

@@ -21,8 +21,9 @@ from torch import Tensor
 
 from dyad_core.errors import ImplementationError, Problem, SpecError
 from dyad_core.geometry import Variant
+from dyad_core.ops import auto
 
-__all__ = ["AUTO", "Apply", "Implementation", "Layout", "choose", "get", "names", "register"]
+__all__ = ["AUTO", "Apply", "Implementation", "Layout", "automatic", "choose", "get", "names", "register"]
 
 AUTO = "auto"
 
@@ -67,6 +68,7 @@ class Implementation:
             what would help), or None when it can.
         dense_copies: temporaries as large as the dense weight that are alive at once, for estimates of memory.
         activation_copies: temporaries as large as input and output together, beyond one of each.
+        tune: measures settings of its own on a device, keeps them and returns a sentence; ``dyad tune`` calls it.
         layout: how it wants its input and gives its output. Every layout computes; the benchmark feeds this one.
     """
 
@@ -77,6 +79,7 @@ class Implementation:
     dense_copies: int = 0
     activation_copies: int = 0
     layout: Layout = "token_major"
+    tune: Callable[[torch.device], str] | None = None
 
 
 _registered: dict[str, Implementation] = {}
@@ -113,18 +116,28 @@ def get(name: str) -> Implementation:
     return _registered[name]
 
 
-def choose(name: str, device: torch.device, dtype: torch.dtype) -> Implementation:
+def choose(name: str, device: torch.device, dtype: torch.dtype, *, shape: auto.Shape | None = None) -> Implementation:
     """Resolve a name, ``"auto"`` included, to an implementation that runs on ``device`` in ``dtype``.
 
-    ``auto`` is ``eager`` on every device: the fastest that exists so far.
+    ``auto`` is what the measured table of :mod:`dyad_core.ops.auto` names for ``shape``; without a shape, and where
+    the named one is not registered or cannot run here, it is ``eager``.
 
     Raises:
         SpecError: for an unknown name.
         ImplementationError: when the named one cannot run there; the message says what is missing.
     """
-    implementation = get("eager" if name == AUTO else name)
+    if name == AUTO:
+        wanted = auto.FALLBACK if shape is None else auto.preferred(device.type, dtype, shape)
+        return automatic(wanted, device, dtype)
+    implementation = get(name)
     reason = implementation.unavailable(device, dtype)
     if reason is not None:
         msg = f"implementation {implementation.name!r} cannot run on {device} in {dtype}: {reason}"
         raise ImplementationError(msg)
     return implementation
+
+
+def automatic(wanted: str, device: torch.device, dtype: torch.dtype) -> Implementation:
+    """The implementation that a table names, or ``eager`` where that one is not registered or cannot run here."""
+    found = _registered.get(wanted)
+    return found if found is not None and found.unavailable(device, dtype) is None else get(auto.FALLBACK)

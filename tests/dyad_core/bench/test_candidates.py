@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +10,7 @@ from dyad_core import DyadFeedForward, DyadLinear
 from dyad_core.bench import BenchmarkSpec
 from dyad_core.bench.candidates import build, plans
 from dyad_core.bench.passes import operands
+from dyad_core.ops import auto
 
 
 def spec(**changes: object) -> BenchmarkSpec:
@@ -30,6 +33,22 @@ def test_dense_comes_first_and_every_geometry_once() -> None:
 def test_auto_is_resolved_and_not_measured_twice() -> None:
     found = plans(spec(n_blocks=[4], implementations=["auto", "eager", "reference"]))
     assert [plan.implementation for plan in found] == ["dense", "eager", "reference"]
+
+
+def test_auto_may_mean_another_in_each_pass_and_at_each_geometry(monkeypatch: pytest.MonkeyPatch) -> None:
+    def preferred(kind: str, dtype: torch.dtype, shape: auto.Shape) -> str:
+        return "concat" if shape.trains or (shape.n_blocks == 6 and shape.in_features == 24) else "eager"
+
+    monkeypatch.setattr(auto, "preferred", preferred)
+    request = spec(n_blocks=[4, 6], implementations=["concat", "auto"], passes=["forward", "train_step"])
+    forward = [(p.n_blocks, p.implementation, p.chosen_by_auto) for p in plans(request)[1:]]
+    assert forward == [(4, "concat", False), (4, "eager", True), (6, "concat", True)]
+    train = [(p.n_blocks, p.implementation, p.chosen_by_auto) for p in plans(request, "train_step")[1:]]
+    assert train == [(4, "concat", True), (6, "concat", True)]
+    mixed = plans(dataclasses.replace(request, module="feed_forward", n_blocks=(6,), implementations=("auto",)))[1]
+    assert (mixed.implementation, [each.name for each in mixed.registered]) == ("concat+eager", ["concat", "eager"])
+    built = build(mixed, dataclasses.replace(request, module="feed_forward"))
+    assert built.fc1.implementation == "auto"
 
 
 def test_what_cannot_run_here_says_so() -> None:

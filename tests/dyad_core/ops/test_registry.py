@@ -52,8 +52,9 @@ def test_adding_an_implementation_is_one_file(tmp_path: Path) -> None:
         if child.name not in ("ops", "__pycache__"):
             (package / child.name).symlink_to(child)
     (package / "ops").mkdir()
-    for child in (source / "ops").glob("*.py"):
-        (package / "ops" / child.name).symlink_to(child)
+    for child in (source / "ops").iterdir():
+        if child.name != "__pycache__":
+            (package / "ops" / child.name).symlink_to(child)
     (package / "ops" / "negated_twice.py").write_text(
         "from dyad_core.ops.eager import linear_eager\n"
         "from dyad_core.ops.registry import Implementation, register\n\n"
