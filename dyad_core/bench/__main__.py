@@ -1,6 +1,7 @@
 """``python -m dyad_core.bench --suite reference``: measure a suite on a bare machine into one result file.
 
-Needs torch and numpy only. The file can be shown by the dashboard and imported by the service.
+Needs torch and numpy only. The file can be shown by the dashboard and imported by the service. ``--tune`` measures which
+implementation ``auto`` should take here (:mod:`dyad_core.bench.tuning`).
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from pathlib import Path
 from dyad_core.bench import BenchmarkRun, Progress, run_benchmark
 from dyad_core.bench.files import save_runs
 from dyad_core.bench.suites import SUITES, suite
+from dyad_core.bench.tuning import run_tuning
 from dyad_core.errors import BenchmarkError, SpecError
 
 __all__ = ["main"]
 
+RESULTS = Path("dyad-results.json")
 USAGE_ERROR, FAILED, INTERRUPTED = 2, 1, 130
 
 
@@ -23,7 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a suite and return the exit code: 0 done, 1 some run failed, 2 wrong input, 130 interrupted."""
     options = parser().parse_args(arguments)
     try:
-        return measure_suite(options.suite, options.device, options.out, quick=options.quick)
+        if options.tune:
+            settings = {"implementations": options.implementations, "dtypes": ()}
+            return run_tuning(options.device, quick=options.quick, out=options.out, say=say, **settings)
+        return measure_suite(options.suite, options.device, options.out or RESULTS, quick=options.quick)
     except SpecError as error:
         say(str(error))
         return USAGE_ERROR
@@ -35,8 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     found = argparse.ArgumentParser(prog="python -m dyad_core.bench", description=__doc__)
-    found.add_argument("--suite", required=True, choices=sorted(SUITES), help="which requests to measure")
-    found.add_argument("--out", type=Path, default=Path("dyad-results.json"), help="result file (default: %(default)s)")
+    what = found.add_mutually_exclusive_group(required=True)
+    what.add_argument("--suite", choices=sorted(SUITES), help="which requests to measure")
+    what.add_argument("--tune", action="store_true", help="measure which implementation auto should take here")
+    found.add_argument("--out", type=Path, help=f"result file (default: {RESULTS}; of --tune: DYAD_HOME/choices)")
+    found.add_argument("--implementations", nargs="+", default=(), help="of --tune: compare these with eager")
     found.add_argument("--device", default="cpu", help="cpu, cuda or cuda:<index> (default: %(default)s)")
     found.add_argument("--quick", action="store_true", help="tiny sizes: tries the path in seconds, compares nothing")
     return found

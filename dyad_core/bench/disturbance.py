@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dyad_core.bench.machine import usable_cpus
+from dyad_core.bench.results import BenchmarkRun
+from dyad_core.bench.spec import Pass
 
-__all__ = ["Disturbance"]
+__all__ = ["Disturbance", "is_disturbed", "others_share"]
 
 STAT = Path("/proc/stat")
 # Columns of a cpu line: user nice system idle iowait irq softirq steal; guest time is inside user already.
@@ -21,6 +23,9 @@ BUSY_COLUMNS = (0, 1, 2, 5, 6, 7)
 # Counters tick 100 times a second, so shorter stretches say nothing.
 SHORTEST_S = 0.5
 DISTURBED_SHARE = 0.1
+
+
+DISTURBED = "disturbed:"
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,26 @@ class Disturbance:
         return disturbed(self.start, end, len(self.cpus))
 
 
+def is_disturbed(run: BenchmarkRun, pass_: Pass | None = None) -> bool:
+    """Whether a run, or one pass of it, says that other work disturbed it."""
+    begin = "" if pass_ is None else f"{pass_}: "
+    return any(warning.startswith(begin) and DISTURBED in warning for warning in run.warnings)
+
+
+def others_share(seconds: float) -> float | None:
+    """Watch for a while: the share of our processors that others keep busy, 0 to 1; None where it cannot be read."""
+    cpus = usable_cpus()
+    start = now(cpus)
+    time.sleep(seconds)
+    end = now(cpus)
+    return None if start is None or end is None else others_between(start, end) / len(cpus)
+
+
+def others_between(start: Moment, end: Moment) -> float:
+    """How many processors others kept busy between two moments, on average."""
+    return max(0.0, (end.busy_s - start.busy_s) - (end.own_s - start.own_s)) / (end.clock_s - start.clock_s)
+
+
 def now(cpus: frozenset[int]) -> Moment | None:
     """Read the counters; None where the system has none."""
     try:
@@ -73,10 +98,10 @@ def disturbed(start: Moment, end: Moment, cpus: int) -> str | None:
     elapsed = end.clock_s - start.clock_s
     if elapsed < SHORTEST_S:
         return None
-    others = max(0.0, (end.busy_s - start.busy_s) - (end.own_s - start.own_s)) / elapsed
+    others = others_between(start, end)
     if others <= DISTURBED_SHARE * cpus:
         return None
     return (
-        f"disturbed: other work kept {others:.1f} of {cpus} processors busy while this was timed; "
+        f"{DISTURBED} other work kept {others:.1f} of {cpus} processors busy while this was timed; "
         "repeat it on a quiet machine before trusting the figures"
     )

@@ -26,6 +26,7 @@ BUILT_IN = {
     "bench": "dyad_core.cli.bench:app",
     "project": "dyad_core.cli.project:app",
     "structure": "dyad_core.cli.structure:structure",
+    "tune": "dyad_core.cli.tune:app",
 }
 
 
