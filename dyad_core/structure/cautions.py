@@ -125,10 +125,9 @@ def _splits(chain: Chain, *, full: bool) -> Iterator[str]:
     stacked = dict.fromkeys(before for before, after in pairwise(chain) if before == after and before.variant != "bd")
     for layer in stacked:
         if (found := _split((layer,))) is not None:
-            share, depth = found
             yield (
                 f"{_places(chain)[layer]}: a stack of this layer ({layer.variant.upper()}, n_blocks={layer.n_blocks}, block "
-                f"{layer.block_in}) splits for ever: {share} after {depth} layers and never 100 %{_unsplit(layer)}"
+                f"{layer.block_in}) splits for ever: {found[0]} however deep it is{_unsplit(layer)}"
             )
     mixes = any(layer.variant != "bd" for layer in chain) and len(set(chain)) > 1
     if mixes and not full and chain[-1].out_features == chain[0].in_features and (found := _split(chain)) is not None:

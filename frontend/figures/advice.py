@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import plotly.graph_objects as go
 
 from frontend.figures.style import NEUTRAL, VARIANTS, figure_of
@@ -66,6 +68,8 @@ def advice_figure(found: AdviceJson) -> go.Figure:
             "tickvals": [shares[n] for n in named],
             "ticktext": [f"n={n}<br>{shares[n]:.3g} %" for n in named],
             "tickangle": 0,
+            # A single n would fill the axis with the little that its variants stand apart.
+            "range": None if len(numbers) > 1 else [math.log10(shares[numbers[0]] * at) for at in (0.5, 2)],
             "zeroline": False,
             "showgrid": True,
         },

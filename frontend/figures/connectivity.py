@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
+from frontend.figures.connectivity_words import Meeting
 from frontend.figures.style import CHOSEN, COMPONENTS, NEUTRAL, faint, figure_of
-from frontend.logic import words
-from frontend.schemas import ConnectivityJson, FeatureSetJson, HubJson, NeighboursJson, SpreadJson
+from frontend.schemas import ConnectivityJson, FeatureSetJson, HubJson, NeighboursJson
 
-__all__ = ["LINES_UP_TO", "connectivity_alt", "connectivity_figure", "neighbour_words", "spread_words"]
+__all__ = ["LINES_UP_TO", "connectivity_figure"]
 
 INPUTS, HUBS, OUTPUTS = 0.0, 1.0, 2.0
 LINES_UP_TO = 16
 """Up to this n every meeting is a line of its own, beyond it only where not all blocks meet all blocks."""
 
 
-def connectivity_figure(connectivity: ConnectivityJson, chosen: NeighboursJson | None = None) -> go.Figure:
+def connectivity_figure(
+    connectivity: ConnectivityJson,
+    chosen: NeighboursJson | None = None,
+    pair: Meeting | None = None,
+) -> go.Figure:
     """Draw the graph of one layer.
 
     On the left the n neighbourhood blocks of the inputs, in the middle the blocks of BLOCKDIAG and BLOCKTRANS (the
@@ -27,6 +32,7 @@ def connectivity_figure(connectivity: ConnectivityJson, chosen: NeighboursJson |
     Args:
         connectivity: the layer.
         chosen: one feature whose lines are drawn strong while all others step back.
+        pair: an input and an output: the way through each block that joins them is drawn over everything else.
     """
     n = connectivity["geometry"]["n_blocks"]
     hubs = _ordered(connectivity["hubs"])
@@ -43,10 +49,17 @@ def connectivity_figure(connectivity: ConnectivityJson, chosen: NeighboursJson |
     traces.sort(key=lambda trace: "fill" not in trace)  # faces lie below lines
     if chosen is not None:
         traces += [_strong(connectivity, chosen, found, height, n) for found in present]
+    ends = {} if pair is None else _ends(connectivity, pair)
+    if pair is not None and pair[2]:
+        traces.append(_way(hubs, pair[2], ends, height, n))
     traces += [_hub_nodes(found, height, n) for found in present]
     traces += [_side_nodes(connectivity, n, INPUTS), _side_nodes(connectivity, n, OUTPUTS)]
     if chosen is not None:
-        traces.append(_chosen_node(connectivity, chosen, n))
+        traces += [_chosen_node(side, feature, block, n) for side, (feature, block) in ends.items()] or [
+            _chosen_node(
+                chosen["side"], chosen["feature"], _block_of(connectivity, chosen["side"], chosen["feature"]), n
+            )
+        ]
     return figure_of(
         traces,
         height=min(1000, 150 + 34 * len(hubs)),
@@ -135,7 +148,7 @@ def _strong(
     near, far = (INPUTS, OUTPUTS) if chosen["side"] == "input" else (OUTPUTS, INPUTS)
     shared = connectivity["output_hub_shared" if far == OUTPUTS else "input_hub_shared"]
     hubs = {partner["hub"] for partner in chosen["components"]}
-    here = _level(_block_of(connectivity, chosen), n)
+    here = _level(_block_of(connectivity, chosen["side"], chosen["feature"]), n)
     ends: list[tuple[float, float, float, float]] = []
     for slot, hub in own:
         if hub["index"] in hubs:
@@ -145,21 +158,46 @@ def _strong(
     return {**_lines(ends, {"color": mark.color, "width": 3 if n <= 16 else 2}), "legendgroup": "chosen"}
 
 
-def _block_of(connectivity: ConnectivityJson, chosen: NeighboursJson) -> int:
+def _ends(connectivity: ConnectivityJson, pair: Meeting) -> dict[str, tuple[int, int]]:
+    """Feature and neighbourhood block of the input and of the output."""
+    named = zip(("input", "output"), pair[:2], strict=True)
+    return {side: (feature, _block_of(connectivity, side, feature)) for side, feature in named}
+
+
+def _way(
+    hubs: list[HubJson],
+    blocks: Sequence[tuple[str, int]],
+    ends: dict[str, tuple[int, int]],
+    height: dict[int, float],
+    n: int,
+) -> dict[str, Any]:
+    """From the input's block through each block that joins the two to the output's block."""
+    start, stop = (_level(ends[side][1], n) for side in ("input", "output"))
+    points = [height[slot] for slot, hub in enumerate(hubs) if (hub["component"], hub["block"]) in blocks]
+    lines = [line for y in points for line in ((INPUTS, start, HUBS, y), (HUBS, y, OUTPUTS, stop))]
+    return {**_lines(lines, {"color": CHOSEN, "width": 5}), "name": "the way", "legendgroup": "way"}
+
+
+def _block_of(connectivity: ConnectivityJson, side: str, feature: int) -> int:
     geometry = connectivity["geometry"]
-    features = geometry["in_features" if chosen["side"] == "input" else "out_features"]
-    return chosen["feature"] // (features // geometry["n_blocks"])
+    features = geometry["in_features" if side == "input" else "out_features"]
+    return feature // (features // geometry["n_blocks"])
 
 
-def _chosen_node(connectivity: ConnectivityJson, chosen: NeighboursJson, n: int) -> dict[str, Any]:
-    name = f"{chosen['side']} {chosen['feature']}"
+def _chosen_node(side: str, feature: int, block: int, n: int) -> dict[str, Any]:
+    name = f"{side} {feature}"
     return {
         "type": "scatter",
-        "x": [INPUTS if chosen["side"] == "input" else OUTPUTS],
-        "y": [_level(_block_of(connectivity, chosen), n)],
+        "x": [INPUTS if side == "input" else OUTPUTS],
+        "y": [_level(block, n)],
         "name": name,
         "mode": "markers",
-        "marker": {"symbol": "star", "size": 20, "color": CHOSEN, "line": {"color": NEUTRAL, "width": 1}},
+        "marker": {
+            "symbol": "star",
+            "size": 20 if n <= 16 else 14,
+            "color": CHOSEN,
+            "line": {"color": NEUTRAL, "width": 1},
+        },
         "hovertemplate": f"{name} lies in this block<extra></extra>",
         "cliponaxis": False,
     }
@@ -219,7 +257,7 @@ def _side_nodes(connectivity: ConnectivityJson, n: int, side: float) -> dict[str
         "x": [side] * n,
         "y": [_level(b, n) for b in range(n)],
         "mode": "markers+text",
-        "text": [span if b % step == 0 else "" for b, span in enumerate(spans)],
+        "text": [_spaced(span, n, side) if b % step == 0 else "" for b, span in enumerate(spans)],
         "textposition": "bottom center" if n <= 8 else "middle left" if side == INPUTS else "middle right",
         "textfont": {"size": 12 if n <= 16 else 10},
         "marker": _node(n, color=NEUTRAL, symbol="circle"),
@@ -230,33 +268,8 @@ def _side_nodes(connectivity: ConnectivityJson, n: int, side: float) -> dict[str
     }
 
 
-def spread_words(spread: SpreadJson) -> str:
-    """Write a count that may differ between features: ``336`` or ``330 to 338``."""
-    low, high = words.count(spread["min"]), words.count(spread["max"])
-    return low if low == high else f"{low} to {high}"
-
-
-def connectivity_alt(connectivity: ConnectivityJson, chosen: NeighboursJson | None = None) -> str:
-    """Say the graph in words."""
-    geometry = connectivity["geometry"]
-    text = (
-        f"Graph of {geometry['variant'].upper()} with n = {geometry['n_blocks']}: each output reads "
-        f"{spread_words(connectivity['reads_per_output'])} of {geometry['in_features']} inputs, each input feeds "
-        f"{spread_words(connectivity['feeds_per_input'])} of {geometry['out_features']} outputs."
-    )
-    return text if chosen is None else f"{text} {neighbour_words(chosen)}"
-
-
-def neighbour_words(chosen: NeighboursJson) -> str:
-    """Say what the chosen feature is joined to, per component."""
-    verb, other = ("feeds", "outputs") if chosen["side"] == "input" else ("reads", "inputs")
-    parts = [
-        f"through {COMPONENTS[partner['component']].name} block {partner['block']} the {words.count(partner['count'])} "
-        f"{other} {partner['description']}"
-        for partner in chosen["components"]
-    ]
-    return (
-        f"{chosen['side'].capitalize()} {chosen['feature']} {verb} {words.count(chosen['count'])} {other}: "
-        + "; ".join(parts)
-        + "."
-    )
+def _spaced(span: str, n: int, side: float) -> str:
+    """A name beside its mark, with room for the star of a chosen feature."""
+    if n <= 8:
+        return span
+    return f"{span}\u2002" if side == INPUTS else f"\u2002{span}"

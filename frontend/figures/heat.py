@@ -16,8 +16,9 @@ from frontend.schemas_chain import HeatMapsJson
 
 __all__ = ["hops_alt", "hops_figure", "path_map_alt", "path_map_figure"]
 
-# Steps of one hue, told apart in grey too; the last holds every further number of hops.
-HOPS = ["#08306b", "#2171b5", "#6baed6", "#9ecae1", "#c6dbef"]
+# Steps of one hue, told apart in grey too, the first seen on white and on the dark background; the last holds every
+# further number of hops.
+HOPS = ["#2171b5", "#5aa0d2", "#94c4df", "#c6dbef", "#e8f1fa"]
 NEVER = "#D55E00"
 NAMED_UP_TO = 16
 """Groups that are named beside the rows, and half as many below the columns; beyond, every few."""
@@ -134,17 +135,22 @@ def _map_figure(maps: HeatMapsJson, traces: Sequence[dict[str, Any]]) -> go.Figu
 
 
 def _group_axis(groups: Sequence[FeatureSetJson], title: str, *, reverse: bool) -> dict[str, Any]:
-    """Name groups by what they hold; where there are many, by the first of each run of neighbouring blocks."""
+    """Name groups by what they hold; where there are many, by the blocks of features that they lie in, and only a few."""
     count = len(groups)
     most = NAMED_UP_TO if reverse else NAMED_UP_TO // 2
-    step = 1 if count <= most else -(-count // most)
-    places = list(range(0, count, step))
+    if count <= most:
+        places = list(range(count))
+        names = [groups[place]["description"].replace(": ", ": " if reverse else "<br>") for place in places]
+    else:
+        places = _apart(groups, most if reverse else NAMED_UP_TO // 4)
+        names = [groups[place]["description"].split(": ")[0] for place in places]
     ends = [count - 0.5, -0.5] if reverse else [-0.5, count - 0.5]
     return {
         "type": "category",
         "tickmode": "array",
         "tickvals": places,
-        "ticktext": [groups[place]["description"].replace(": ", "<br>" if not reverse else ": ") for place in places],
+        "ticktext": names,
+        "tickangle": 0,
         "tickfont": {"size": 10 if count > 8 else 11},
         "title": title,
         "range": ends,
@@ -152,6 +158,13 @@ def _group_axis(groups: Sequence[FeatureSetJson], title: str, *, reverse: bool) 
         "zeroline": False,
         "ticksuffix": " " if reverse else "",
     }
+
+
+def _apart(groups: Sequence[FeatureSetJson], most: int) -> list[int]:
+    """First group of each block of features, at most ``most`` of them, evenly taken."""
+    blocks = [group["description"].split(": ")[0] for group in groups]
+    firsts = [place for place, block in enumerate(blocks) if place == 0 or blocks[place - 1] != block]
+    return firsts[:: -(-len(firsts) // most)]
 
 
 def hops_alt(maps: HeatMapsJson) -> str:

@@ -13,11 +13,18 @@ from frontend.schemas_chain import LocalityJson
 
 __all__ = ["locality_alt", "locality_figure"]
 
+NEARLY_EVEN = 0.15
+"""Differences from the mean below which the axis does not begin at 0."""
+
+EVEN = 1e-5
+"""Differences that are none: logarithms are good to ten digits."""
+
 
 def locality_figure(curve: LocalityJson) -> go.Figure:
     """Draw the mean number of paths at each distance, as a multiple of the mean over all pairs; fewest and most around it.
 
-    The line at 1 is an even spread. The scale is linear: what is favoured stands above the line by how much.
+    The line at 1 is an even spread. The scale is linear: what is favoured stands above the line by how much. It begins
+    at 0, but where all is nearly even it shows what difference there is.
     """
     shown = relative(curve)
     unit = curve["in_features"] / curve["cells"]
@@ -57,7 +64,7 @@ def locality_figure(curve: LocalityJson) -> go.Figure:
             "fewest %{customdata[0]}, most %{customdata[1]}, %{customdata[2]:,} pairs<extra></extra>",
         },
     ]
-    highest = max([1.0, *shown["max"]])
+    scale = _scale(min([1.0, *shown["min"]]), max([1.0, *shown["max"]]))
     line = {"color": NEUTRAL, "width": 1.5, "dash": "dot"}
     return figure_of(
         traces,
@@ -78,12 +85,20 @@ def locality_figure(curve: LocalityJson) -> go.Figure:
         ],
         xaxis={"title": "distance of input and output (input features)", "zeroline": False, "showgrid": False},
         yaxis={
-            "title": "paths, as a multiple of the mean",
-            "range": [0, 1.08 * highest],
+            **scale,
             "zeroline": False,
             "ticksuffix": " ",
         },
     )
+
+
+def _scale(lowest: float, highest: float) -> dict[str, Any]:
+    """Title and range of the axis: from 0, or near 1 where differences from 1 would else not be seen."""
+    title = "paths, as a multiple of the mean"
+    off = max(highest - 1, 1 - lowest)
+    if not EVEN < off < NEARLY_EVEN:
+        return {"title": title, "range": [0, 1.08 * highest]}
+    return {"title": f"{title}<br>(not from 0)", "range": [1 - 1.25 * off, 1 + 1.25 * off]}
 
 
 def locality_alt(curve: LocalityJson) -> str:

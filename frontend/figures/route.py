@@ -84,7 +84,8 @@ def _all_blocks(steps: Sequence[StepJson], layers: Sequence[GeometryJson]) -> li
         if layer["n_blocks"] <= ALL_BLOCKS_UP_TO:
             x += [step["layer"] - 0.5] * layer["n_blocks"]
             y += [_place(block, layer["n_blocks"]) for block in range(layer["n_blocks"])]
-    marker = {"color": faint(NEUTRAL, 0.35), "symbol": "square", "size": 7}
+    many = max((layer["n_blocks"] for layer in layers), default=1) > 16
+    marker = {"color": faint(NEUTRAL, 0.5), "symbol": "square", "size": 3 if many else 7}
     return [
         {
             "type": "scatter",

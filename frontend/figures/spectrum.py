@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -15,7 +17,7 @@ __all__ = ["spectrum_alt", "spectrum_figure"]
 def spectrum_figure(spectra: Mapping[str, SpectrumJson | None]) -> go.Figure:
     """Draw the singular values in falling order; the dotted line is where rounding begins."""
     known = {name: spectrum for name, spectrum in spectra.items() if spectrum is not None}
-    traces = []
+    traces: list[dict[str, Any]] = []
     for name, spectrum in known.items():
         mark = SPECTRA[name]
         points = [
@@ -38,6 +40,8 @@ def spectrum_figure(spectra: Mapping[str, SpectrumJson | None]) -> go.Figure:
                 "%{customdata:.2f} % of its energy up to here<extra></extra>",
             }
         )
+    drawn = [value for trace in traces for value in trace["y"]] or [1.0]
+    decades = math.log10(max(drawn) / min(drawn))
     floor = max((spectrum["floor"] for spectrum in known.values()), default=0.0)
     line = {"color": NEUTRAL, "width": 1, "dash": "dot"}
     shown = floor > 0 and any(min(spectrum["values"], default=1.0) < floor for spectrum in known.values())
@@ -52,6 +56,9 @@ def spectrum_figure(spectra: Mapping[str, SpectrumJson | None]) -> go.Figure:
             "type": "log",
             "title": "singular value",
             "zeroline": False,
+            # Plain numbers, and few: within a decade or two Plotly would name every step by its digit alone.
+            "dtick": "D2" if decades < 2.5 else 1 if decades < 8 else 2,
+            "tickformat": "~g" if decades < 2.5 else None,
             "exponentformat": "power",
             "ticksuffix": " ",
         },

@@ -17,7 +17,13 @@ PARTS = {"all": "the matrix", "kept": "what the pattern keeps", "dropped": "what
 
 
 def weights_figure(
-    grid: WeightGrid, show: str, *, blocks: tuple[int, int, int], largest: float | None = None, height: int = 460
+    grid: WeightGrid,
+    show: str,
+    *,
+    blocks: tuple[int, int, int],
+    largest: float | None = None,
+    height: int = 460,
+    names: Any = None,
 ) -> go.Figure:
     """Draw mean magnitude or mean sign per cell; outputs run downwards, inputs to the right.
 
@@ -27,6 +33,7 @@ def weights_figure(
         blocks: outputs and inputs of one block, and n, for the axes.
         largest: magnitude of the strongest colour, so that two pictures can be compared; None takes the picture's own.
         height: of the figure, in pixels.
+        names: the stored parameter behind each cell, (R, C), for the hover text; None says none.
     """
     block_out, block_in, n = blocks
     rows, columns = grid.magnitude.shape
@@ -36,7 +43,7 @@ def weights_figure(
                 "type": "heatmap",
                 "x": span_labels("input", grid.column_edges),
                 "y": span_labels("output", grid.row_edges),
-                **(_magnitude(grid, largest) if show == "magnitude" else _sign(grid)),
+                **_named(_magnitude(grid, largest) if show == "magnitude" else _sign(grid), names),
             }
         ],
         height=height,
@@ -75,6 +82,14 @@ def _sign(grid: WeightGrid) -> dict[str, Any]:
         "colorbar": _bar(name),
         "hovertemplate": f"%{{y}}<br>%{{x}}<br>{name} %{{z:.3f}}<extra></extra>",
     }
+
+
+def _named(trace: dict[str, Any], names: Any) -> dict[str, Any]:
+    """The trace with the stored parameter in its hover text."""
+    if names is None:
+        return trace
+    hover = trace["hovertemplate"].replace("<extra>", "<br>%{text}<extra>")
+    return {**trace, "text": names, "hovertemplate": hover}
 
 
 def _bar(name: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def choice_records(found: AdviceJson) -> list[dict[str, Any]]:
             "saves (%)": 100 * (1 - choice["share_of_dense"]),
             "limit (x)": choice["limit"],
             "density (%)": 100 * choice["density"],
-            "full reach from depth": choice["first_full_depth"],
+            "full reach from depth": str(choice["first_full_depth"] or "never"),
             "reach of two (%)": None
             if choice["reached_share_of_two"] is None
             else 100 * choice["reached_share_of_two"],

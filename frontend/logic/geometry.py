@@ -96,6 +96,16 @@ class Layer:
         dealt = self.variant in ("ot", "dt")
         return Side(self.out_features, self.n_blocks, self.grain if dealt else self.out_features // self.n_blocks)
 
+    def meeting_blocks(self, feature: int, output: int) -> list[tuple[str, int]]:
+        """Return the blocks, component and number, through which one layer joins input ``feature`` to ``output``."""
+        found = []
+        if feature // self.inputs.block == output // self.outputs.block:
+            found.append(("blockdiag", feature // self.inputs.block))
+        group = int(self.inputs.group(np.array(feature)))
+        if self.variant != "bd" and group == int(self.outputs.group(np.array(output))):
+            found.append(("blocktrans", group))
+        return found
+
     def corner(self, size: int = 48) -> tuple[int, int, int, int]:
         """Return the window (out_start, out_stop, in_start, in_stop) round the first block corner.
 

@@ -10,7 +10,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["count_log10", "count_ticks", "count_words", "gap_of", "power_words"]
+from frontend.logic import words
+from frontend.schemas_chain import NumberJson
+
+__all__ = ["count_log10", "count_ticks", "count_words", "gap_of", "number_words", "power_words"]
 
 
 def gap_of(highest: float) -> float:
@@ -23,9 +26,15 @@ def power_words(log10: float | None) -> str:
     if log10 is None or log10 == -math.inf:
         return "none"
     if log10 < 6:
-        return f"{10**log10:.4g}"
+        number = 10**log10
+        return f"{number:.4g}" if number < 1000 else words.count(number)
     power = math.floor(log10 + 1e-12)
     return f"{10 ** (log10 - power):.2f} · 10{_raised(power)}"
+
+
+def number_words(number: NumberJson) -> str:
+    """Write a whole number of any size: in full where readers of JSON keep it, else as a power of ten."""
+    return words.count(number["count"]) if number["count"] is not None else power_words(number["log10"])
 
 
 def _raised(power: int) -> str:

@@ -146,14 +146,14 @@ def _runs(numbers: Sequence[int]) -> str:
     return ", ".join(_span(first, last) for first, last in parts)
 
 
-def parameter_names(grid: PatternGrid) -> npt.NDArray[np.str_]:
-    """Return the stored parameters behind each cell of one entry, (R, C).
+def parameter_names(grid: PatternGrid, outside: str = "structural zero: no parameter") -> npt.NDArray[np.str_]:
+    """Return the stored parameters behind each cell of one entry, (R, C); ``outside`` where there is none.
 
     ``weight_blockdiag[1, 12, 3]`` is block 1, output at position 12 and input at position 3 of that block.
     """
     layer = grid.layer
     outs, ins = grid.row_edges[:-1], grid.column_edges[:-1]
-    names = np.full(grid.shape, "structural zero: no parameter", dtype=object)
+    names = np.full(grid.shape, outside, dtype=object)
     block_out, block_in = layer.outputs.block, layer.inputs.block
     out_group, out_position = layer.outputs.group(outs), layer.outputs.position(outs)
     in_position = layer.inputs.position(ins)

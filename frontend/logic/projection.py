@@ -15,6 +15,7 @@ __all__ = [
     "candidate_label",
     "candidate_records",
     "controls_of",
+    "fitting",
     "projectable",
     "request_of",
     "sentences",
@@ -102,6 +103,12 @@ def controls_of(spec: Mapping[str, Any]) -> dict[str, Any]:
 def projectable(upload: UploadJson) -> list[TensorJson]:
     """Return the tensors that can be projected, in the file's order."""
     return [tensor for tensor in upload.get("tensors") or [] if tensor["projectable"]]
+
+
+def fitting(upload: UploadJson, in_features: int, out_features: int) -> list[TensorJson]:
+    """Return the matrices with these sizes, either way round."""
+    sizes = ([out_features, in_features], [in_features, out_features])
+    return [tensor for tensor in projectable(upload) if tensor["shape"] in sizes]
 
 
 def tensor_words(tensor: TensorJson) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "data_size",
     "duration",
     "factor",
+    "formula",
     "milliseconds",
     "moment",
     "percent",
@@ -87,6 +89,11 @@ def moment(iso: str | None) -> str:
     read = datetime.fromisoformat(iso)
     known = read if read.tzinfo else read.replace(tzinfo=UTC)
     return known.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def formula(text: str) -> str:
+    """Mark the conditions of a layer's definition as code and end it as a sentence (Markdown)."""
+    return re.sub(r"\bwhen ([^;]+)", r"when `\1`", text) + "."
 
 
 def problem_sentence(field: str, rule: str, received: object, suggestion: str) -> str:

@@ -14,19 +14,18 @@ from frontend.figures.alternatives import alternatives_alt, alternatives_figure
 from frontend.figures.heat import hops_alt, hops_figure, path_map_alt, path_map_figure
 from frontend.figures.locality import locality_alt, locality_figure
 from frontend.figures.rank import rank_alt, rank_figure
-from frontend.figures.route import route_alt, route_figure
 from frontend.figures.style import STRUCTURES
 from frontend.logic import words
 from frontend.logic.chain import Chain
-from frontend.logic.chain_rows import alternative_records, heat_records, locality_records, path_records
+from frontend.logic.chain_rows import alternative_records, heat_records, locality_records
 from frontend.logic.locality import reading
-from frontend.logic.numbers import power_words
-from frontend.schemas_chain import NumberJson, ReachabilityJson
+from frontend.schemas_chain import ReachabilityJson
 from frontend.sections import state, structure_data
 from frontend.sections.advice_view import show_advice
 from frontend.sections.backend import show_problem, show_unreachable
 from frontend.sections.chain_controls import KEEP, VIEWS, publish
 from frontend.sections.chart import chart
+from frontend.sections.route_view import show_route
 from frontend.settings import api_url
 
 __all__ = ["details"]
@@ -69,11 +68,16 @@ def details(chain: Chain) -> None:
 
 
 def _depth(chain: Chain) -> int:
-    """Draw the choice of how many of the layers to look at."""
+    """Draw the choice of how many of the layers to look at: until everything is reached, if nobody chose.
+
+    Deeper everything becomes even, and there is nothing to be seen.
+    """
     if chain.depth == 1:
         return 1
     held = state.value(PAGE, "depth")
-    state.fill(PAGE, {"depth": min(held, chain.depth) if held and held >= 1 else chain.depth})
+    if not held or held < 1:
+        held = _asked(chain.layers).get("first_full_depth") or chain.depth
+    state.fill(PAGE, {"depth": min(held, chain.depth)})
     return int(
         st.slider(
             "layers looked at",
@@ -143,29 +147,7 @@ def _pair(chain: Chain) -> None:
                 **KEEP,
             )
     answer = _asked(layers, pair=tuple({name: state.value(PAGE, name) for name in ("input", "output")}.items()))
-    trace = answer["pair"]
-    where = f"Input {trace['input']} reaches output {trace['output']}"
-    if trace["hops"] is None:
-        st.markdown(f"**{where} by no path** within {words.plural(len(layers), 'layer')}.")
-        return
-    at_hops = _number(trace["paths_at_hops"])
-    whole = "" if trace["hops"] == len(layers) else f", by {_number(trace['paths'])} through all {len(layers)}"
-    st.markdown(f"{where} after **{words.plural(trace['hops'], 'layer')}**, by **{at_hops}** paths{whole}.")
-    if trace["paths"]["count"] is None:
-        st.caption(f"Exactly {trace['paths']['text']} paths through all {len(layers)} layers.")
-    st.markdown("**One of the shortest**")
-    chart(
-        route_figure(trace, answer["layers"]),
-        key="reach.route",
-        alt=route_alt(trace),
-        note="Features by their relative place, blocks by their number; faint squares are the blocks not taken.",
-        rows=partial(path_records, trace["path"]),
-    )
-    st.dataframe(pd.DataFrame(path_records(trace["path"])), hide_index=True, alt=route_alt(trace))
-
-
-def _number(number: NumberJson) -> str:
-    return words.count(number["count"]) if number["count"] is not None else power_words(number["log10"])
+    show_route(answer, key="reach.route")
 
 
 def _compare(chain: Chain) -> None:
@@ -185,18 +167,18 @@ def _compare(chain: Chain) -> None:
                 "parameters": one["parameters"],
                 "of DYAD (%)": 100 * one["parameters"] / own,
                 "MFLOP per token": one["flops_per_token"] / 1e6,
-                "full reach from depth": one["first_full_depth"],
+                "full reach from depth": str(one["first_full_depth"] or "never"),
                 "rank at most": one["rank_bound"],
                 "first layer": one["choices"][0],
-                "rounding": " ".join(one["notes"]),
+                **({"rounding": " ".join(one["notes"])} if any(other["notes"] for other in alternatives) else {}),
             }
             for one in alternatives
         ),
         hide_index=True,
         column_config={
-            "parameters": st.column_config.NumberColumn(format="localized"),
+            **{name: st.column_config.NumberColumn(format="localized") for name in ("parameters", "rank at most")},
             "of DYAD (%)": st.column_config.NumberColumn(format="%.2f"),
-            "MFLOP per token": st.column_config.NumberColumn(format="%.4g"),
+            "MFLOP per token": st.column_config.NumberColumn(format="localized"),
         },
         alt=alternatives_alt(alternatives),
     )

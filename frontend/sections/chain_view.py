@@ -22,6 +22,8 @@ from frontend.figures.stack import (
 from frontend.logic import words
 from frontend.logic.chain import Chain
 from frontend.logic.chain_rows import depth_records
+from frontend.logic.geometry import Layer
+from frontend.schemas import PatternJson
 from frontend.schemas_chain import ReachabilityJson
 from frontend.sections import structure_data
 from frontend.sections.backend import show_problem, show_warnings
@@ -31,6 +33,9 @@ from frontend.settings import api_url
 __all__ = ["show_depths"]
 
 Answers = dict[str, Future[Any]]
+
+KINDS = 4
+"""Kinds of layers whose definition is shown."""
 
 
 def show_depths(chain: Chain) -> bool:
@@ -45,8 +50,13 @@ def show_depths(chain: Chain) -> bool:
         heading = "**These layers do not make a chain:**" if error.errors else "**The reach could not be computed:**"
         show_problem(error, heading=heading)
         return False
-    answers = structure_data.together(paths=partial(question, (("paths", True),)))
+    kinds = list(dict.fromkeys(chain.unit))[:KINDS]
+    rules = {
+        str(place): partial(structure_data.pattern, api_url(), layer, None, 1) for place, layer in enumerate(kinds)
+    }
+    answers = structure_data.together(paths=partial(question, (("paths", True),)), **rules)
     st.markdown(_sentence(chain, reach))
+    definitions = st.empty()
     show_warnings(reach.get("warnings") or [])
     left, right = st.columns(2, gap="large")
     with left:
@@ -65,7 +75,15 @@ def show_depths(chain: Chain) -> bool:
         )
     with right:
         _show_paths(answers)
+    definitions.markdown("\n".join(_rule(layer, answers[str(place)].result()) for place, layer in enumerate(kinds)))
     return True
+
+
+def _rule(layer: Layer, whole: PatternJson) -> str:
+    """One line: a kind of layer and when it connects, with its numbers put in."""
+    grain = "" if layer.grain == 1 else f", grain {layer.grain}"
+    name = f"{layer.in_features} → {layer.out_features}, {layer.variant.upper()}, n = {layer.n_blocks}{grain}"
+    return f"- **{name}:** {words.formula(whole['formula'])}"
 
 
 def _show_paths(answers: Answers) -> None:

@@ -12,13 +12,16 @@ from frontend.figures.energies import energies_alt, energies_figure
 from frontend.figures.spectrum import spectrum_alt, spectrum_figure
 from frontend.figures.weights import PARTS, weights_alt, weights_figure
 from frontend.logic import words
+from frontend.logic.geometry import Layer
 from frontend.logic.picture import decode_picture, weight_records
 from frontend.logic.projection import candidate_label, candidate_records, sentences, source_line, spectrum_records
 from frontend.schemas import TERMINAL
 from frontend.schemas_weights import ExaminationJson, JobRecord, ProjectionResult, ReorderingJson
+from frontend.sections import structure_data
 from frontend.sections.backend import show_problem, show_unreachable, show_warnings
 from frontend.sections.chart import chart
 from frontend.sections.run_view import POLL_SECONDS
+from frontend.settings import api_url
 
 __all__ = ["projection_view"]
 
@@ -93,6 +96,7 @@ def _show_progress(api: ApiClient, record: JobRecord) -> None:
 def _show_result(result: ProjectionResult) -> None:
     st.caption(source_line(result))
     st.markdown("\n".join(f"- {sentence}" for sentence in sentences(result["reading"])))
+    _show_rule(result)
     show_warnings(f"{note}." for note in result.get("notes") or [])
     candidates = result["candidates"]
     chart(
@@ -112,6 +116,21 @@ def _show_result(result: ProjectionResult) -> None:
     reordering = result.get("reordering")
     if reordering is not None:
         _show_reordering(reordering)
+
+
+def _show_rule(result: ProjectionResult) -> None:
+    """Say what is kept, by the formula of one structure with its numbers put in."""
+    examination = result.get("examination")
+    one = examination["candidate"] if examination is not None else result["candidates"][0]
+    sizes = result["source"]["in_features"], result["source"]["out_features"]
+    layer = Layer(*sizes, one["n_blocks"], one["variant"], one["grain"])
+    rule = words.formula(structure_data.pattern(api_url(), layer, None, 1)["formula"])
+    st.markdown(
+        "The nearest weight has the matrix's own value wherever the pattern has a position, and 0 elsewhere; where both "
+        "components meet, each holds half. Kept energy is the sum of w² on the pattern over that of the whole matrix, "
+        f"1 − (relative error)². **{candidate_label(one)}**: {rule} Here 1 − {one['relative_error']:.4f}² = "
+        f"**{words.percent(one['captured_energy'], 1)}**."
+    )
 
 
 def _table(result: ProjectionResult) -> None:
@@ -145,7 +164,7 @@ def _show_spectrum(spectra: dict[str, object]) -> None:
         spectrum_figure(spectra),  # type: ignore[arg-type] # spectra by name
         key="weights.spectrum",
         alt=spectrum_alt(spectra),  # type: ignore[arg-type] # spectra by name
-        note="Below the dotted line a value is rounding noise.",
+        note="A dotted line, where there is one, is the size of rounding noise.",
         rows=lambda: spectrum_records(spectra),  # type: ignore[arg-type] # spectra by name
     )
 

@@ -12,13 +12,16 @@ from frontend.logic.geometry import VARIANT_WORDS, Layer
 from frontend.sections import address, state
 
 __all__ = [
+    "FILE",
     "WINDOW",
     "current_draw",
     "current_feature",
     "current_layer",
+    "current_pair",
     "current_window",
     "feature_controls",
     "geometry_controls",
+    "publish",
     "reset_window",
     "take_address",
     "window_controls",
@@ -28,9 +31,18 @@ PAGE = "structure"
 GEOMETRY: dict[str, Any] = {"in_features": 768, "out_features": 3072, "n_blocks": 4, "variant": "it", "grain": 1}
 WINDOW = ("out_start", "out_stop", "in_start", "in_stop")
 SIDES = ("none", "input", "output")
-FURTHER: dict[str, Any] = {"side": "none", "feature": 0, "weights": "", "seed": 0}
-"""A chosen feature, and the drawn weights: "" shows none, else the rule of initialisation."""
+FURTHER: dict[str, Any] = {
+    "side": "none",
+    "feature": 0,
+    "partner": None,
+    "weights": "",
+    "seed": 0,
+    "file": "",
+    "tensor": "",
+}
+"""A chosen feature and one on the other side; and the weights shown: "" for none, a rule of initialisation, a file."""
 DRAWS = ("paper", "variance_preserving")
+FILE = "file"
 NAMES = (*GEOMETRY, *WINDOW, *FURTHER)
 KEEP: dict[str, Any] = {"persist_state": "session"}
 
@@ -43,12 +55,18 @@ def take_address() -> None:
     state.fill(PAGE, {"preset": presets.matching(*sizes, preferred=state.value(PAGE, "preset"))})
     if st.session_state.get("structure.window_of") != current_layer():
         reset_window()
+    publish()
+
+
+def publish() -> None:
+    """Write what the controls hold into the address."""
     address.publish(PAGE, NAMES, _held())
 
 
 def _read(asked: Mapping[str, str]) -> None:
-    known = query.read(asked, {**GEOMETRY, **dict.fromkeys(WINDOW, 0), **FURTHER})
-    for name, allowed in (("variant", VARIANT_WORDS), ("side", SIDES), ("weights", ("", *DRAWS))):
+    known = query.read(asked, {**GEOMETRY, **dict.fromkeys(WINDOW, 0), **FURTHER, "partner": 0})
+    known["tensor"] = asked.get("tensor", "")
+    for name, allowed in (("variant", VARIANT_WORDS), ("side", SIDES), ("weights", ("", *DRAWS, FILE))):
         if known.get(name) not in allowed:
             known.pop(name, None)
     state.fill(PAGE, {**GEOMETRY, **FURTHER, **{name: known[name] for name in (*GEOMETRY, *FURTHER) if name in known}})
@@ -61,9 +79,12 @@ def _held() -> dict[str, str]:
     """What the controls say as parameters; a choice that is not made is left out."""
     held = query.write(state.values(PAGE, dict.fromkeys((*GEOMETRY, *WINDOW))))
     if current_feature() is not None:
-        held |= query.write(state.values(PAGE, {"side": "", "feature": 0}))
+        held |= query.write(state.values(PAGE, {"side": "", "feature": 0, "partner": 0}))
     if current_draw() is not None:
         held |= query.write(state.values(PAGE, {"weights": "", "seed": 0}))
+    elif state.value(PAGE, "weights") == FILE:
+        chosen = query.write(state.values(PAGE, {"weights": "", "file": "", "tensor": ""}))
+        held |= {name: text for name, text in chosen.items() if text}
     return held
 
 
@@ -73,10 +94,19 @@ def current_feature() -> tuple[str, int] | None:
     return None if side in (None, "none") else (side, state.value(PAGE, "feature"))
 
 
+def current_pair() -> tuple[int, int] | None:
+    """Return the chosen input and output, None where no feature is chosen on the other side."""
+    chosen, partner = current_feature(), state.value(PAGE, "partner")
+    if chosen is None or partner is None:
+        return None
+    side, feature = chosen
+    return (feature, partner) if side == "input" else (partner, feature)
+
+
 def current_draw() -> tuple[int, str] | None:
     """Return seed and rule of the drawn weights, None where none are shown."""
     rule = state.value(PAGE, "weights")
-    return (state.value(PAGE, "seed"), rule) if rule else None
+    return (state.value(PAGE, "seed"), rule) if rule in DRAWS else None
 
 
 def current_layer() -> Layer:
@@ -150,8 +180,8 @@ def window_controls() -> None:
 
 
 def feature_controls() -> None:
-    """Draw the choice of one feature."""
-    side, index = st.columns([1.4, 1], vertical_alignment="bottom")
+    """Draw the choice of one feature, and of one on the other side that it may reach."""
+    side, index, partner = st.columns([1.4, 1, 1], vertical_alignment="bottom")
     side.radio(
         "Follow one feature",
         list(SIDES),
@@ -163,6 +193,16 @@ def feature_controls() -> None:
     if state.value(PAGE, "side") != "none":
         index.number_input(
             "its index", step=1, format="%d", key="structure.feature", help="Feature index, counted from 0.", **KEEP
+        )
+        other = "output" if state.value(PAGE, "side") == "input" else "input"
+        partner.number_input(
+            f"and an {other}",
+            step=1,
+            format="%d",
+            key="structure.partner",
+            placeholder="none",
+            help=f"Index of an {other}: in how many layers the two meet, and the path between them.",
+            **KEEP,
         )
 
 

@@ -19,11 +19,14 @@ from frontend.schemas import ConnectivityJson, PatternJson
 from frontend.schemas_chain import AdviceJson, ReachabilityJson
 from frontend.sections.backend import client_at
 
-__all__ = ["Window", "advice", "connectivity", "pattern", "reach_of", "reachability", "together"]
+__all__ = ["STACKED", "Window", "advice", "connectivity", "pair", "pattern", "reach_of", "reachability", "together"]
 
 Window = tuple[int, int, int, int]
 Layers = tuple[Layer, ...]
+_BOUNDS = ("out_start", "out_stop", "in_start", "in_stop")
 AT_ONCE = 6
+STACKED = 12
+"""Layers of a stack of one layer."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -46,18 +49,16 @@ def together(**questions: Callable[[], Any]) -> dict[str, Future[Any]]:
 
 @st.cache_data(ttl=600.0, max_entries=64, show_spinner=False, hash_funcs={Layer: repr})
 def pattern(
-    address: str, layer: Layer, window: Window | None, max_cells: int, draw: tuple[int, str] | None = None
+    address: str, layer: Layer, window: Window | None, max_cells: int, weights: tuple[tuple[str, Any], ...] = ()
 ) -> PatternJson:
     """Return the pattern of the whole layer or of a window; ``address`` belongs to the key.
 
-    ``draw`` (seed, init) asks for drawn weights beside it.
+    ``weights``, as pairs of name and value, asks for actual values beside it: seed and init, or upload and tensor.
     """
-    asked = None
-    if window is not None:
-        out_start, out_stop, in_start, in_stop = window
-        asked = {"out_start": out_start, "out_stop": out_stop, "in_start": in_start, "in_stop": in_stop}
-    weights = None if draw is None else {"seed": draw[0], "init": draw[1]}
-    return client_at(address).pattern(layer.to_json(), window=asked, max_cells=max_cells, weights=weights)  # type: ignore[arg-type] # the four keys
+    asked: Any = None if window is None else dict(zip(_BOUNDS, window, strict=True))
+    return client_at(address).pattern(
+        layer.to_json(), window=asked, max_cells=max_cells, weights=dict(weights) if weights else None
+    )
 
 
 @st.cache_data(ttl=600.0, max_entries=64, show_spinner=False, hash_funcs={Layer: repr})
@@ -77,6 +78,12 @@ def reach_of(address: str, layers: Layers, asked: tuple[tuple[str, Any], ...] = 
     """Return the reach of a chain and what else is ``asked``, as pairs of name and value."""
     given = {name: dict(value) if isinstance(value, tuple) else value for name, value in asked}
     return client_at(address).reachability([layer.to_json() for layer in layers], **given)
+
+
+def pair(address: str, layer: Layer, feature: int, output: int) -> ReachabilityJson:
+    """Return how input ``feature`` reaches ``output`` in at most 12 layers: the layer and, when it is not square, its way back."""
+    depth = STACKED if layer.in_features == layer.out_features else STACKED - 1  # ends at the outputs of the layer
+    return reach_of(address, tuple(chain(layer, depth)), (("pair", (("input", feature), ("output", output))),))
 
 
 @st.cache_data(ttl=600.0, max_entries=64, show_spinner=False)

@@ -1,4 +1,4 @@
-"""The pictures of the Structure page: pattern, close-up, graph, reach. All are asked for at once, each drawn as it comes."""
+"""The pictures of the Structure page: pattern, close-up, reach. All are asked for at once, each drawn as it comes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from typing import Any
 import streamlit as st
 
 from frontend.client import ApiProblemError
-from frontend.figures.connectivity import LINES_UP_TO as LINES_EACH_UP_TO
-from frontend.figures.connectivity import connectivity_alt, connectivity_figure, neighbour_words, spread_words
 from frontend.figures.pattern import LINES_UP_TO, pattern_alt, pattern_figure
 from frontend.figures.reachability import reachability_alt, reachability_figure
-from frontend.figures.style import COMPONENTS
 from frontend.logic import words
-from frontend.logic.chain_rows import hub_records, reach_records
+from frontend.logic.chain_rows import reach_records
 from frontend.logic.geometry import VARIANT_WORDS, Layer, overview_cells
 from frontend.logic.pattern import decode, feature_window, pattern_records, totals_words
 from frontend.schemas import PatternJson
@@ -27,16 +24,15 @@ from frontend.sections.chart import chart
 from frontend.sections.structure_controls import (
     WINDOW,
     current_feature,
+    current_pair,
     current_window,
-    feature_controls,
     reset_window,
     window_controls,
 )
 from frontend.settings import api_url
 
-__all__ = ["Answers", "ask", "show_graph", "show_pattern", "show_reach", "show_totals", "whole_pattern"]
+__all__ = ["Answers", "ask", "show_pattern", "show_reach", "show_totals", "whole_pattern"]
 
-DEPTH = 12
 CLOSE_UP_CELLS = 96
 
 Answers = dict[str, Future[Any]]
@@ -56,14 +52,18 @@ def ask(layer: Layer) -> Answers:
         "closeup": partial(structure_data.pattern, address, layer, current_window(), CLOSE_UP_CELLS),
         "graph": partial(structure_data.connectivity, address, layer, current_feature()),
     }
+    if (pair := current_pair()) is not None:
+        questions["pair"] = partial(structure_data.pair, address, layer, *pair)
     for variant in VARIANT_WORDS:
-        questions[variant] = partial(structure_data.reachability, address, replace(layer, variant=variant), DEPTH)
+        questions[variant] = partial(
+            structure_data.reachability, address, replace(layer, variant=variant), structure_data.STACKED
+        )
     return structure_data.together(**questions)
 
 
 def show_totals(layer: Layer, whole: PatternJson) -> None:
     """Draw the definition with its numbers, and the costs."""
-    st.markdown(f"**{layer.variant.upper()}**, {VARIANT_WORDS[layer.variant]}. " + whole["formula"] + ".")
+    st.markdown(f"**{layer.variant.upper()}**, {VARIANT_WORDS[layer.variant]}. " + words.formula(whole["formula"]))
     with st.container(horizontal=True):
         for name, value, explanation in totals_words(whole["totals"]):
             st.metric(name, value, help=explanation, width="content", border=True)
@@ -136,42 +136,11 @@ def _take_box() -> None:
     )
 
 
-def show_graph(layer: Layer, answers: Answers) -> None:
-    """Draw which inputs meet which outputs, and through which block."""
-    st.header("Who meets whom", anchor=False, divider="gray")
-    feature_controls()
-    try:
-        graph = answers["graph"].result()
-    except ApiProblemError as error:
-        show_problem(error)
-        return
-    reads, feeds = spread_words(graph["reads_per_output"]), spread_words(graph["feeds_per_input"])
-    st.markdown(
-        f"Every output reads **{reads}** of {words.count(layer.in_features)} inputs, every input feeds **{feeds}** of "
-        f"{words.count(layer.out_features)} outputs. All features that enter a block meet there, and nowhere else."
-    )
-    chosen = graph.get("neighbours")
-    if chosen is not None:
-        st.markdown(f"**{neighbour_words(chosen)}**")
-        for partner in chosen["components"]:
-            more = ", …" if partner["count"] > len(partner["first"]) else ""
-            listed = ", ".join(str(index) for index in partner["first"])
-            st.caption(f"{COMPONENTS[partner['component']].name} block {partner['block']}: {listed}{more}")
-    chart(
-        connectivity_figure(graph, chosen),
-        key="structure.graph",
-        alt=connectivity_alt(graph, chosen),
-        note="Left and right: n blocks of neighbouring features. Squares: BLOCKDIAG blocks. Circles: BLOCKTRANS blocks."
-        + (" A face: every block meets every block." if layer.n_blocks > LINES_EACH_UP_TO else ""),
-        rows=partial(hub_records, graph),
-    )
-
-
 def show_reach(layer: Layer, answers: Answers) -> None:
     """Draw which share of input-output pairs is connected after 1 to 12 layers, all variants beside the chosen one."""
     st.header("Reach of stacked layers", anchor=False, divider="gray")
     if layer.in_features == layer.out_features:
-        st.markdown(f"The same layer again and again, 1 to {DEPTH} times.")
+        st.markdown(f"The same layer again and again, 1 to {structure_data.STACKED} times.")
     else:
         st.markdown(
             f"Layers alternate {layer.in_features} → {layer.out_features} and {layer.out_features} → {layer.in_features}, as in a "
@@ -190,6 +159,9 @@ def show_reach(layer: Layer, answers: Answers) -> None:
     st.markdown(_reach_sentence(layer, chosen))
     show_warnings(chosen.get("warnings") or [])
     note = "Counted exactly from the structure, weights being anything but zero."
+    under = [name.upper() for name, other in chains.items() if name != layer.variant and _same(other, chosen)]
+    if under:
+        note += f" Hidden below the line of {layer.variant.upper()}: {' and '.join(under)}, reaching the same."
     chart(
         reachability_figure(chains, layer.variant),
         key="structure.reach",
@@ -197,6 +169,10 @@ def show_reach(layer: Layer, answers: Answers) -> None:
         note=note,
         rows=partial(reach_records, chains),
     )
+
+
+def _same(one: ReachabilityJson, other: ReachabilityJson) -> bool:
+    return all(a["reached_pairs"] == b["reached_pairs"] for a, b in zip(one["depths"], other["depths"], strict=True))
 
 
 def _refused(error: ApiProblemError) -> str:

@@ -11,6 +11,7 @@ from frontend.logic.projection import DEFAULTS, controls_of, projectable, reques
 from frontend.schemas_weights import UploadJson
 from frontend.sections import state
 from frontend.sections.backend import show_problem, show_unreachable
+from frontend.sections.weights_source import entries_link
 
 __all__ = ["refill", "weights_form"]
 
@@ -36,7 +37,10 @@ def weights_form(api: ApiClient, upload: UploadJson, tensor: str) -> None:
         with st.expander("Order of the hidden units of a feed-forward", icon=":material/swap_vert:"):
             _reorder({one["name"]: tensor_words(one) for one in others})
         asked = request_of(upload["id"], tensor, state.values(PAGE, DEFAULTS))
-        if st.button("Project", type="primary", icon=":material/play_arrow:", key="weights.run"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            pressed = st.button("Project", type="primary", icon=":material/play_arrow:", key="weights.run")
+            entries_link(upload, tensor, state.values(PAGE, DEFAULTS))
+        if pressed:
             _submit(api, asked)
         elif (refusal := st.session_state.get("weights.refusal")) is not None and refusal[0] == asked:
             show_problem(refusal[1], heading="**Not started.** The service cannot project this:")

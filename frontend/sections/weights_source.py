@@ -16,7 +16,7 @@ from frontend.schemas_weights import UploadJson
 from frontend.sections import address, state
 from frontend.sections.backend import show_problem, show_unreachable
 
-__all__ = ["choose_tensor", "choose_upload", "publish", "take_address"]
+__all__ = ["choose_tensor", "choose_upload", "entries_link", "publish", "take_address"]
 
 PAGE = "weights"
 NAMES = ("upload", "tensor", "job")
@@ -165,3 +165,18 @@ def choose_tensor(upload: UploadJson) -> str | None:
             )
     name: str | None = state.value(PAGE, "tensor") if usable else None
     return name
+
+
+def entries_link(upload: UploadJson, tensor: str, controls: Mapping[str, Any]) -> None:
+    """Draw the way to the matrix's single entries, on the pattern that is to be looked at in detail."""
+    shape = next(one["shape"] for one in projectable(upload) if one["name"] == tensor)
+    rows, columns = reversed(shape) if controls["transpose"] else shape
+    chosen = {name: controls[f"examine_{name}"] for name in ("n_blocks", "variant", "grain")}
+    sizes = {"in_features": columns, "out_features": rows}
+    shown = {"weights": "file", "file": upload["id"], "tensor": tensor}
+    st.page_link(
+        "views/structure.py",
+        label="See its single entries on the pattern",
+        icon=":material/grid_on:",
+        query_params={name: str(value) for name, value in (sizes | chosen | shown).items()},
+    )

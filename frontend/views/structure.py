@@ -7,7 +7,8 @@ from frontend.logic.chain import Chain, write_chain
 from frontend.logic.geometry import Layer
 from frontend.sections.backend import guarded, show_problem
 from frontend.sections.structure_controls import current_layer, geometry_controls, take_address
-from frontend.sections.structure_view import ask, show_graph, show_pattern, show_reach, show_totals, whole_pattern
+from frontend.sections.structure_graph import show_graph
+from frontend.sections.structure_view import ask, show_pattern, show_reach, show_totals, whole_pattern
 from frontend.sections.structure_weights import show_weights
 
 

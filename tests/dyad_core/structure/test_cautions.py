@@ -82,7 +82,7 @@ def test_dt_that_splits_for_ever(width: int, n: int, share: str):
     assert (
         f"Layers 1–3: a stack of this layer (DT, n_blocks={n}, block {width // n}) splits for ever: {share}" in warning
     )
-    assert warning.endswith("never 100 %; variant IT reaches 100 %")
+    assert warning.endswith("however deep it is; variant IT reaches 100 %")
     assert not any("splits" in text for text in warnings_of(*[DyadGeometry(width, width, n, "it")] * 3))
 
 

@@ -112,6 +112,28 @@ def test_the_locality_curve_is_a_multiple_of_the_mean_exact_or_not(depth: int) -
     assert "at distance 0" in locality_alt(answer)
 
 
+def test_a_nearly_even_spread_is_drawn_near_one_and_an_even_one_from_nought() -> None:
+    ranges = {
+        depth: locality_figure(locality([DyadGeometry(2**20, 2**20, 64)] * depth).to_dict()).layout.yaxis.range  # type: ignore[arg-type] # as it is sent
+        for depth in (2, 12)
+    }
+    even: Any = locality([DyadGeometry(768, 768)] * 48).to_dict()
+
+    assert ranges[2][0] == 0
+    assert 0.9 < ranges[12][0] < 1 < ranges[12][1] < 1.1
+    assert locality_figure(even).layout.yaxis.range[0] == 0
+
+
+def test_many_groups_are_named_by_their_blocks_level_and_few() -> None:
+    answer: Any = heatmaps(WIDE).to_dict()
+    figure = hops_figure(answer)
+
+    assert len(figure.layout.xaxis.ticktext) <= 4
+    assert len(figure.layout.yaxis.ticktext) <= 16
+    assert figure.layout.yaxis.ticktext[0] == "0–131071"
+    assert figure.layout.xaxis.tickangle == 0
+
+
 def test_a_route_goes_through_each_block_of_the_path() -> None:
     answer: Any = trace(PAIR, 5, 70).to_dict()
     figure = route_figure(answer, answer["layers"])

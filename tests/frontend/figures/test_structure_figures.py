@@ -5,8 +5,9 @@ import pytest
 
 from dyad_core import DyadGeometry
 from dyad_core.geometry import joint_counts
-from dyad_core.structure import Window, connectivity, neighbours, pattern, reachability
-from frontend.figures.connectivity import connectivity_alt, connectivity_figure
+from dyad_core.structure import Window, connectivity, describe_entry, neighbours, pattern, reachability
+from frontend.figures.connectivity import connectivity_figure
+from frontend.figures.connectivity_words import connectivity_alt
 from frontend.figures.pattern import pattern_alt, pattern_figure
 from frontend.figures.reachability import reachability_alt, reachability_figure
 from frontend.logic.geometry import Layer, overview_cells
@@ -121,6 +122,27 @@ def test_a_followed_feature_has_a_strong_line_to_each_block_it_meets(side: str, 
     assert [len(trace.x) // 3 for trace in strong] == [2, 1 + n]
     assert figure.data[-1].name == f"{side} {feature}"
     assert f"{side.capitalize()} {feature}" in connectivity_alt(answer, chosen)  # type: ignore[arg-type] # as it is sent
+
+
+@pytest.mark.parametrize("variant", ["it", "ot", "dt", "bd"])
+@pytest.mark.parametrize(("feature", "output"), [(5, 700), (0, 0), (60, 1023), (17, 900)])
+def test_the_way_between_two_features_goes_through_every_block_that_joins_them(
+    variant: str, feature: int, output: int
+) -> None:
+    layer = Layer(64, 1024, 4, variant)
+    joined = layer.meeting_blocks(feature, output)
+    entry = describe_entry(known(layer), output, feature)
+    answer = connectivity(known(layer)).to_dict()
+    chosen = neighbours(known(layer), input=feature).to_dict()
+    pair = (feature, output, joined)
+    figure = connectivity_figure(answer, chosen, pair)  # type: ignore[arg-type] # as it is sent
+
+    assert sorted(joined) == sorted((part.component, part.block) for part in entry.parameters)
+    way = [trace for trace in figure.data if trace.legendgroup == "way"]
+    assert sum(len(trace.x) // 3 for trace in way) == 2 * len(joined)
+    assert [trace.name for trace in figure.data][-2:] == [f"input {feature}", f"output {output}"]
+    said = connectivity_alt(answer, chosen, pair)  # type: ignore[arg-type] # as it is sent
+    assert ("No block of this layer" in said) == (not joined)
 
 
 def test_reach_is_drawn_exactly_with_the_chosen_variant_on_top() -> None:

@@ -51,3 +51,10 @@ def test_a_problem_is_a_sentence_with_field_rule_value_and_advice() -> None:
 
     assert sentence == "**in_features** must be divisible by n_blocks=4 (received `770`). Nearest: 768, 772."
     assert words.problem_sentence("tokens", "is required", None, "") == "**tokens** is required."
+
+
+def test_a_definition_is_a_sentence_with_its_conditions_as_code() -> None:
+    given = "BLOCKDIAG connects output o to input i when o // 8 = i // 2; BLOCKTRANS when o // 8 = i mod 4"
+    assert words.formula(given) == (
+        "BLOCKDIAG connects output o to input i when `o // 8 = i // 2`; BLOCKTRANS when `o // 8 = i mod 4`."
+    )

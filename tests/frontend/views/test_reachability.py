@@ -53,7 +53,9 @@ def test_each_question_is_answered_when_it_is_opened(open_page: Open, view: str,
 
 
 def test_one_pair_is_followed_step_by_step(open_page: Open) -> None:
-    page = open_page("reachability", chain="12~768x3072.4.it_3072x768.4.it", view="pair", input="5", output="700")
+    page = open_page(
+        "reachability", chain="12~768x3072.4.it_3072x768.4.it", view="pair", depth="24", input="5", output="700"
+    )
 
     assert "after **2 layers**" in texts(page.markdown)
     assert "2308383752904259381074803001550856473394924430263842988438247702528" in texts(page.caption)

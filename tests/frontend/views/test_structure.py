@@ -1,10 +1,14 @@
 """The Structure page through the entry script, against the real service."""
 
+import io
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from dashboard_tools import texts
 from streamlit.testing.v1 import AppTest
+
+from frontend.client import ApiClient
 
 Open = Callable[..., AppTest]
 ALTS = ["Weight pattern", "Weight pattern", "Graph of", "Share of input-output pairs"]
@@ -98,3 +102,42 @@ def test_a_stack_that_splits_for_ever_is_said_in_words(open_page: Open) -> None:
     assert "25.00 %" in texts(page.markdown)
     assert "stay apart" in texts(page.markdown)
     assert "The same layer again" in texts(page.markdown)
+
+
+def test_two_features_are_joined_in_the_graph_or_through_a_stack(open_page: Open) -> None:
+    page = open_page("structure", side="output", feature="2500", partner="5")
+
+    assert not page.exception
+    assert "No block of this layer joins input 5 and output 2500" in texts(page.markdown)
+    assert "Input 5 reaches output 2500 after **3 layers**" in texts(page.markdown)
+    assert alts(page)[3].startswith("One path from input 5 to output 2500")
+    page.number_input(key="structure.partner").set_value(2000).run()
+    assert "input" in texts(page.error)
+    page.number_input(key="structure.partner").set_value(600).run()
+    assert "joins input 600 to output 2500 through BLOCKDIAG block 3." in texts(page.markdown)
+    assert page.query_params["partner"] == "600"
+
+
+def test_values_are_drawn_or_come_from_a_file_of_the_sizes(open_page: Open, api: ApiClient) -> None:
+    content = io.BytesIO()
+    np.save(content, np.arange(64 * 128, dtype=np.float32).reshape(64, 128))
+    kept = api.upload("turned.npy", io.BytesIO(content.getvalue()), len(content.getvalue()))
+    page = open_page("structure", in_features="64", out_features="128", weights="paper")
+    assert [alt[:12] for alt in alts(page)[2:4]] == ["Magnitude of", "Magnitude of"]
+
+    page.radio(key="structure.weights").set_value("file").run()
+    assert not page.exception
+    assert page.query_params["file"] == kept["id"]
+    assert "turned.npy" in texts(page.caption)
+    assert "turned to (out, in)" in texts(page.caption)
+    assert len(alts(page)) == 6
+    page.number_input(key="structure.in_features").set_value(32).run()
+    assert "This file holds no matrix of 32 → 128" in texts(page.info)
+
+
+def test_values_of_a_layer_too_large_are_declined_in_words(open_page: Open) -> None:
+    page = open_page("structure", in_features="1048576", out_features="1048576", n_blocks="64", weights="paper")
+
+    assert not page.exception
+    assert "4194304 entries" in texts(page.info).replace("\u202f", "")
+    assert not page.error
