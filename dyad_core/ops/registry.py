@@ -104,16 +104,28 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_registered))
 
 
-def get(name: str) -> Implementation:
-    """Return one implementation by name.
+def get(name: str, device: torch.device | None = None, dtype: torch.dtype = torch.float32) -> Implementation:
+    """Return one implementation by name; it may still be unable to run here, see :func:`choose`.
+
+    Args:
+        name: of a registered implementation.
+        device: where it would run, for the error's list alone; None is the default device.
+        dtype: as ``device``.
 
     Raises:
-        SpecError: for an unknown name; the suggestion lists the known ones.
+        SpecError: for an unknown name; the suggestion lists those that run on the device and why the others do not.
     """
     if name not in _registered:
-        known = ", ".join((AUTO, *names()))
-        raise SpecError([Problem("implementation", "must be a registered implementation", name, f"known: {known}")])
+        suggestion = _known(torch.get_default_device() if device is None else device, dtype)
+        raise SpecError([Problem("implementation", "must be a registered implementation", name, suggestion)])
     return _registered[name]
+
+
+def _known(device: torch.device, dtype: torch.dtype) -> str:
+    reasons = {name: _registered[name].unavailable(device, dtype) for name in names()}
+    running = ", ".join((AUTO, *(name for name, reason in reasons.items() if reason is None)))
+    others = "; ".join(f"{name} ({reason})" for name, reason in reasons.items() if reason is not None)
+    return f"known: {running}" + (f"; not on this {device.type}: {others}" if others else "")
 
 
 def choose(name: str, device: torch.device, dtype: torch.dtype, *, shape: auto.Shape | None = None) -> Implementation:
@@ -129,7 +141,7 @@ def choose(name: str, device: torch.device, dtype: torch.dtype, *, shape: auto.S
     if name == AUTO:
         wanted = auto.FALLBACK if shape is None else auto.preferred(device.type, dtype, shape)
         return automatic(wanted, device, dtype)
-    implementation = get(name)
+    implementation = get(name, device, dtype)
     reason = implementation.unavailable(device, dtype)
     if reason is not None:
         msg = f"implementation {implementation.name!r} cannot run on {device} in {dtype}: {reason}"

@@ -21,6 +21,19 @@ def test_unknown_name_lists_the_known_ones() -> None:
         registry.get("fastest")
 
 
+def test_unknown_name_says_why_the_others_do_not_run_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    registry.register(
+        Implementation("needs-a-gpu", "for the test", registry.get("eager").apply, lambda device, dtype: "needs CUDA")
+    )
+    for call in (lambda: registry.get("fastest"), lambda: registry.choose("fastest", CPU, torch.float64)):
+        with pytest.raises(
+            SpecError, match=r"known: auto, .*eager.*; not on this cpu: .*needs-a-gpu \(needs CUDA\)"
+        ) as caught:
+            call()
+        assert "needs-a-gpu" not in str(caught.value).partition("not on this cpu")[0]
+
+
 def test_auto_resolves_to_a_registered_implementation() -> None:
     assert registry.choose("auto", CPU, torch.float32).name in registry.names()
     assert "auto" not in registry.names()
