@@ -25,6 +25,8 @@ LINES_UP_TO = 16
 
 NAMES_UP_TO = 96 * 96
 MAX_COLORS = 250
+BESIDE = 0.05
+"""Cells between a border and its name: exactly on it, Plotly names the cell there by the tick in hover texts."""
 
 
 def pattern_figure(
@@ -178,7 +180,7 @@ def feature_axis(edges: npt.NDArray[np.int64], block: int, n_blocks: int, title:
     return {
         "type": "category",
         "tickmode": "array",
-        "tickvals": _place(edges, features),
+        "tickvals": _place(edges, features) + BESIDE,
         "ticktext": [str(feature) for feature in features],
         "tickangle": 0,
         "ticks": "outside" if n_blocks > LINES_UP_TO else "",

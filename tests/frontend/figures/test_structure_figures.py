@@ -67,6 +67,17 @@ def test_block_borders_are_lines_for_few_blocks_and_ticks_for_many() -> None:
     assert few.layout.yaxis.title.text == "output feature (index)"
 
 
+@pytest.mark.parametrize("cells", [48, 128, 256])
+def test_no_tick_lies_where_plotly_would_name_a_cell_by_it(cells: int) -> None:
+    """In hover texts Plotly names a cell by a tick that lies on the cell's beginning or centre, within 1/10000 of the axis."""
+    axis = pattern_figure(grid_of(Layer(2048, 2048, 4), max_cells=cells)).layout.xaxis
+    halves = 2 * np.asarray(axis.tickvals)
+
+    away = np.abs(halves - np.rint(halves)) / 2
+    assert (away > cells / 10_000).all()
+    assert (away < 0.1).all(), "nobody sees it"
+
+
 def test_the_marked_window_is_outlined_and_large_enough_to_see() -> None:
     figure = pattern_figure(grid_of(Layer(16384, 65536, 4)), marked=(16360, 16408, 4072, 4120))
     outline = next(shape for shape in figure.layout.shapes if shape.type == "rect")
