@@ -6,13 +6,14 @@ A thin module: it owns the parameters and hands them to :func:`dyad_core.ops.dya
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from dyad_core.errors import Problem, SpecError
 from dyad_core.geometry import DyadGeometry, Variant
+from dyad_core.layers import checkpoint
 from dyad_core.ops import dense_weight, dyad_linear, project_dense, registry
 
 __all__ = ["INITS", "DyadLinear", "Init"]
@@ -33,8 +34,10 @@ class DyadLinear(nn.Module):
         n_blocks: number of blocks n (the paper's ``dyad_dim``); must divide both sizes. n < 3 saves nothing.
         variant: ``"it"`` (the paper's default), ``"ot"``, ``"dt"``, or the ablation ``"bd"``.
         grain: run length of the interleave; 1 is the paper.
-        init: ``"paper"`` is the original code's U(±1/√in_features), which gives 2/n of the dense output
-            variance; ``"variance_preserving"`` multiplies it by √(n/2) (√n for ``bd``) and keeps it.
+        init: ``"paper"`` is the original code's U(±1/√in_features), which gives 2/n of the dense output variance (1/n for
+            ``bd``): published results start there. ``"variance_preserving"`` multiplies it by √(n/2) (√n for ``bd``)
+            and keeps the dense variance; take it in a deep network trained from scratch without normalisation
+            between the layers, where the paper's share 2/n is multiplied once per layer.
         implementation: a name of the registry in :mod:`dyad_core.ops`, or ``"auto"``.
 
     Shape:
@@ -57,7 +60,10 @@ class DyadLinear(nn.Module):
         >>> layer(torch.randn(2, 16, 768)).shape
         torch.Size([2, 16, 3072])
 
-    Source: arXiv 2312.06881, section 2; the variants are tabulated in :mod:`dyad_core.geometry`.
+    Sources: arXiv 2312.06881, section 2; the variants are tabulated in :mod:`dyad_core.geometry`. The two shares of the
+    variance follow from counting: an output sums 2·in/n products where a dense one sums in, each of the same variance;
+    ``tests/dyad_core/layers/test_initialisation.py`` measures them. That variance should be kept from layer to layer is
+    Glorot and Bengio 2010 and He et al., arXiv 1502.01852.
     """
 
     bias: nn.Parameter | None
@@ -192,6 +198,30 @@ class DyadLinear(nn.Module):
         if linear.bias is not None:
             layer.bias = nn.Parameter(linear.bias.detach().clone(), requires_grad=linear.bias.requires_grad)
         return layer.train(linear.training)
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        """Save as every module does, with the structure in the metadata."""
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        checkpoint.note(destination, prefix, self.geometry)
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        """Load as every module does; a checkpoint of another structure is an error that says both."""
+        wrong = checkpoint.mismatch(state_dict, prefix, local_metadata, self.geometry)
+        if wrong is not None:
+            error_msgs.append(wrong)
+            return
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
 
     def extra_repr(self) -> str:
         """Return the settings shown by ``print(layer)``."""

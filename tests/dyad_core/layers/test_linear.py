@@ -1,4 +1,4 @@
-"""What ``DyadLinear`` has beyond the contract: structure, initialisation, projection."""
+"""What ``DyadLinear`` has beyond the contract: structure and projection."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_bd_has_no_second_component_but_knows_its_name() -> None:
     layer = DyadLinear(8, 8, n_blocks=2, variant="bd")
     assert layer.weight_blocktrans is None
     assert set(layer.state_dict()) == {"weight_blockdiag", "bias"}
-    with pytest.raises(RuntimeError, match="weight_blocktrans"):
+    with pytest.raises(RuntimeError, match="variant='it'.*the layer has .*variant='bd'"):
         layer.load_state_dict(DyadLinear(8, 8, n_blocks=2).state_dict())
 
 
@@ -52,25 +52,6 @@ def test_the_settings_show_in_the_repr() -> None:
         "DyadLinear(in_features=24, out_features=48, bias=True, n_blocks=3, variant='dt', grain=2, "
         "init='variance_preserving', implementation='auto')"
     )
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("n_blocks", [4, 8])
-def test_output_variance_of_both_initialisations(variant: str, n_blocks: int) -> None:
-    # The paper's U(±1/√in) gives 2/n of the dense output variance (1/n for bd); the other keeps it (design fact).
-    torch.manual_seed(0)
-    x = torch.randn(2048, 512)
-
-    def variance(layer: nn.Module) -> float:
-        with torch.no_grad():
-            return layer(x).var().item()
-
-    dense = variance(nn.Linear(512, 512, bias=False))
-    share = (1 if variant == "bd" else 2) / n_blocks
-    paper = variance(DyadLinear(512, 512, bias=False, n_blocks=n_blocks, variant=variant))
-    kept = variance(DyadLinear(512, 512, bias=False, n_blocks=n_blocks, variant=variant, init="variance_preserving"))
-    assert paper / dense == pytest.approx(share, rel=0.05)
-    assert kept / dense == pytest.approx(1.0, rel=0.05)
 
 
 @given(geometries())
