@@ -96,6 +96,11 @@ class OperandError(DyadError, RuntimeError):
         """Say which operand has another dtype than the input."""
         return cls(f"input and {name} must have one dtype, received {input.dtype} and {received.dtype}")
 
+    @classmethod
+    def device(cls, name: str, input: Tensor, received: Tensor) -> OperandError:
+        """Say which operand is on another device than the input."""
+        return cls(f"input and {name} must be on one device, received {input.device} and {received.device}")
+
 
 class ImplementationError(DyadError, RuntimeError):
     """An implementation was asked for that cannot run here; the message says what is missing."""

@@ -41,7 +41,7 @@ def dyad_linear(
         (\*, out_features), in the input's dtype (under autocast in the autocast dtype).
 
     Raises:
-        OperandError: shapes that do not fit each other (a RuntimeError, as ``F.linear`` raises).
+        OperandError: shapes, dtypes or devices that do not fit each other (a RuntimeError, as ``F.linear`` raises).
         SpecError: unknown variant or implementation, or a grain that does not fit.
         ImplementationError: the implementation cannot run on this device.
 
@@ -54,16 +54,22 @@ def dyad_linear(
     _check(input, weight_blockdiag, weight_blocktrans, bias, variant, grain)
     device_type = input.device.type
     autocasts = torch.amp.is_autocast_available(device_type) and torch.is_autocast_enabled(device_type)
-    if autocasts and input.is_floating_point():
+    if autocasts:
         # F.linear casts its operands and computes in the autocast dtype; in-place products do not, so cast here.
         dtype = torch.get_autocast_dtype(device_type)
-        input, weight_blockdiag = input.to(dtype), weight_blockdiag.to(dtype)
-        weight_blocktrans = None if weight_blocktrans is None else weight_blocktrans.to(dtype)
-        bias = None if bias is None else bias.to(dtype)
+        input, weight_blockdiag = _autocast(input, dtype), _autocast(weight_blockdiag, dtype)
+        weight_blocktrans = None if weight_blocktrans is None else _autocast(weight_blocktrans, dtype)
+        bias = None if bias is None else _autocast(bias, dtype)
+    _check_alike(input, weight_blockdiag, weight_blocktrans, bias)
+    if autocasts:
         with torch.autocast(device_type, enabled=False):
             return _apply(input, weight_blockdiag, weight_blocktrans, bias, variant, grain, implementation)
-    _check_dtypes(input, weight_blockdiag, weight_blocktrans)
     return _apply(input, weight_blockdiag, weight_blocktrans, bias, variant, grain, implementation)
+
+
+def _autocast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """What autocast does to an operand of ``F.linear``: float64 and what is no float are left as they are."""
+    return tensor.to(dtype) if tensor.is_floating_point() and tensor.dtype != torch.float64 else tensor
 
 
 def _apply(
@@ -118,7 +124,17 @@ def _check_grain(block_in: int, block_out: int, variant: Variant, grain: int) ->
             raise SpecError([Problem("grain", rule, grain)])
 
 
-def _check_dtypes(input: Tensor, weight_blockdiag: Tensor, weight_blocktrans: Tensor | None) -> None:
-    for name, weight in (("weight_blockdiag", weight_blockdiag), ("weight_blocktrans", weight_blocktrans)):
-        if weight is not None and weight.dtype != input.dtype:
-            raise OperandError.dtype(name, input, weight)
+def _check_alike(
+    input: Tensor, weight_blockdiag: Tensor, weight_blocktrans: Tensor | None, bias: Tensor | None
+) -> None:
+    """One dtype and one device for all operands; products would take some mixtures without a word."""
+    dtype, device = input.dtype, input.device
+    for name, operand in (
+        ("weight_blockdiag", weight_blockdiag),
+        ("weight_blocktrans", weight_blocktrans),
+        ("bias", bias),
+    ):
+        if operand is not None and operand.dtype != dtype:
+            raise OperandError.dtype(name, input, operand)
+        if operand is not None and operand.device != device:
+            raise OperandError.device(name, input, operand)

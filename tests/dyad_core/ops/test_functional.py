@@ -19,6 +19,10 @@ BLOCKS = torch.randn(2, 3, 4)  # n = 2, 3 outputs and 4 inputs a block
         ((torch.randn(5, 8), BLOCKS, BLOCKS.mT), r"weight_blocktrans must have shape \(2, 3, 4\)"),
         ((torch.randn(5, 8), BLOCKS, BLOCKS, torch.randn(7)), r"bias must have shape \(6,\), received \(7,\)"),
         ((torch.randn(5, 8).double(), BLOCKS, BLOCKS), r"one dtype, received torch.float64 and torch.float32"),
+        ((torch.randn(5, 8), BLOCKS, BLOCKS, torch.randn(6).double()), r"input and bias must have one dtype"),
+        ((torch.randn(5, 8, device="meta"), BLOCKS, BLOCKS), r"blockdiag must be on one device, received meta and cpu"),
+        ((torch.randn(5, 8), BLOCKS, BLOCKS.to("meta")), r"weight_blocktrans must be on one device"),
+        ((torch.randn(5, 8), BLOCKS, BLOCKS, torch.randn(6, device="meta")), r"bias must be on one device"),
     ],
 )
 def test_operands_that_do_not_fit(arguments: tuple[torch.Tensor, ...], message: str) -> None:
