@@ -58,9 +58,9 @@ e2e: $(READY) ## the browser tests alone
 	@browser=$$(scripts/find-browser) && echo "==> Running the browser tests" && \
 	  env $${browser:+DYAD_BROWSER="$$browser"} $(PY) -m pytest tests/e2e $(ARGS)
 
-bench: $(READY) ## measure the reference suite here, nine times a minute at most (ARGS=--quick: only try it)
-	@echo "==> Measuring the reference suite; leave the machine alone meanwhile"
-	@$(PY) -m dyad_core.bench --suite reference $(ARGS)
+bench: $(READY) ## measure the speed suite here, half an hour at most (ARGS=--quick: only try it, ARGS=--full: the whole grid)
+	@echo "==> Measuring the speed suite; leave the machine alone meanwhile"
+	@$(PY) -m dyad_core.bench --suite speed $(ARGS)
 
 format: $(READY) ## let ruff format the code and mend what it can
 	@$(PY) -m ruff format .

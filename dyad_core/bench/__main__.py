@@ -12,6 +12,8 @@ from pathlib import Path
 
 from dyad_core.bench import BenchmarkRun, Progress, run_benchmark
 from dyad_core.bench.files import save_runs
+from dyad_core.bench.spec import ALLOCATORS
+from dyad_core.bench.speed_run import SpeedOptions, run_speed
 from dyad_core.bench.suites import SUITES, suite
 from dyad_core.bench.tuning import run_tuning
 from dyad_core.errors import BenchmarkError, SpecError
@@ -29,6 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.tune:
             settings = {"implementations": options.implementations, "dtypes": ()}
             return run_tuning(options.device, quick=options.quick, out=options.out, say=say, **settings)
+        if options.suite == "speed":
+            more = tuple(options.implementations)
+            flags = {name: getattr(options, name) for name in ("quick", "full", "resume", "anyway", "allocator")}
+            return run_speed(SpeedOptions(options.device, options.out or RESULTS, more=more, **flags), say=say)
         return measure_suite(options.suite, options.device, options.out or RESULTS, quick=options.quick)
     except SpecError as error:
         say(str(error))
@@ -42,10 +48,14 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     found = argparse.ArgumentParser(prog="python -m dyad_core.bench", description=__doc__)
     what = found.add_mutually_exclusive_group(required=True)
-    what.add_argument("--suite", choices=sorted(SUITES), help="which requests to measure")
+    what.add_argument("--suite", choices=sorted([*SUITES, "speed"]), help="which requests to measure")
     what.add_argument("--tune", action="store_true", help="measure which implementation auto should take here")
     found.add_argument("--out", type=Path, help=f"result file (default: {RESULTS}; of --tune: DYAD_HOME/choices)")
-    found.add_argument("--implementations", nargs="+", default=(), help="of --tune: compare these with eager")
+    found.add_argument("--implementations", nargs="+", default=(), help="of --tune: compare these; of speed: and these")
+    found.add_argument("--full", action="store_true", help="of speed: the whole grid, going on from the result file")
+    found.add_argument("--resume", action="store_true", help="of speed: go on from the result file")
+    found.add_argument("--anyway", action="store_true", help="of speed: measure on a busy machine too")
+    found.add_argument("--allocator", choices=ALLOCATORS, default="default", help="of speed: how memory is kept")
     found.add_argument("--device", default="cpu", help="cpu, cuda or cuda:<index> (default: %(default)s)")
     found.add_argument("--quick", action="store_true", help="tiny sizes: tries the path in seconds, compares nothing")
     return found

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from dyad_core.bench import BenchmarkRun, BenchmarkSpec, run_benchmark
 from dyad_core.bench.files import save_runs
 from dyad_core.bench.progress import Progress as Report
+from dyad_core.bench.speed_run import SpeedOptions, run_speed
 from dyad_core.bench.structure_suite import QUESTIONS, WIDTHS, structure_costs
 from dyad_core.cli.arguments import MultiValueCommand
 from dyad_core.cli.tables import cost_table, notes, pass_tables
@@ -30,6 +31,7 @@ app = typer.Typer(add_completion=False)
 FLAGS = {"in_features": "--in", "out_features": "--out", "n_blocks": "--blocks", "max_seconds": "--max-seconds"}
 """Where the flag is not just the field's name."""
 
+RESULTS = Path("dyad-results.json")
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 
 
@@ -53,11 +55,23 @@ def bench(
     allocator: Annotated[
         str, typer.Option(help="default, or keep_pages: freed memory is kept, on both sides.")
     ] = "default",
-    suite: Annotated[str | None, typer.Option(help="Instead of sizes: structure (cost of exact answers).")] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(help="Instead of sizes: speed (against every rival) or structure (cost of exact answers)."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Speed suite: the whole grid, going on from --save.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Speed suite: go on from --save.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Speed suite: tiny points, to try the path.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Speed suite: measure on a busy machine too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON and nothing else.")] = False,
     save: Annotated[Path | None, typer.Option(help="Also write the run to this file.")] = None,
 ) -> None:
     """Measure DYAD layers against their dense twin, side by side on this machine."""
+    if suite == "speed":
+        more = tuple(name for name in implementations if name != "auto")
+        flags = {"quick": quick, "full": full, "resume": resume, "anyway": anyway, "more": more}
+        run_speed_suite({"device": device, "out": save or RESULTS, "allocator": allocator, **flags}, as_json=as_json)
+        return
     if suite is not None:
         run_suite(suite, as_json=as_json)
         return
@@ -96,10 +110,26 @@ def bench(
         show(run)
 
 
+def run_speed_suite(options: dict[str, Any], *, as_json: bool) -> None:
+    """Run the speed suite; with ``--json`` the report goes to standard error and the runs to standard output."""
+    try:
+        check_folder(options["out"])
+        code = run_speed(SpeedOptions(**options), say=lambda line: typer.echo(line, err=as_json))
+        if as_json and options["out"].exists():
+            typer.echo(options["out"].read_text(encoding="utf-8"), nl=False)
+    except SpecError as error:
+        stop("\n".join(sentence(problem) for problem in error.problems), WRONG_INPUT)
+    except KeyboardInterrupt:
+        stop("interrupted; finished points are in the file, and --resume goes on", INTERRUPTED)
+    raise typer.Exit(code)
+
+
 def run_suite(name: str, *, as_json: bool) -> None:
     """Run a named suite of the terminal and print its table."""
     if name != "structure":
-        problem = Problem("suite", "must be structure", name, "python -m dyad_core.bench has the suites of runs")
+        problem = Problem(
+            "suite", "must be speed or structure", name, "python -m dyad_core.bench has the suites of runs"
+        )
         stop(sentence(problem), WRONG_INPUT)
     rows = []
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())

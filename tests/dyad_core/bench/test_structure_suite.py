@@ -39,7 +39,7 @@ def test_an_unknown_suite_and_missing_sizes_are_sentences(capsys: pytest.Capture
     with pytest.raises(SystemExit) as caught:
         main(["bench", "--suite", "everything"])
     assert caught.value.code == 2
-    assert "--suite: must be structure; received 'everything'" in capsys.readouterr().err
+    assert "--suite: must be speed or structure; received 'everything'" in capsys.readouterr().err
     with pytest.raises(SystemExit) as caught:
         main(["bench", "--blocks", "4"])
     assert caught.value.code == 2
