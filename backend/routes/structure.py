@@ -175,7 +175,10 @@ def _layers(problems: Problems, given: Any) -> list[DyadGeometry]:
     layers: list[DyadGeometry] = []
     if not isinstance(given, list) or not 1 <= len(given) <= MAX_LAYERS:
         rule = f"must be a list of 1 to {MAX_LAYERS} layers"
-        problems.found.append(Problem("layers", rule, given, "depth 0 has nothing to reach: give one layer at least"))
+        many = isinstance(given, list) and len(given) > MAX_LAYERS
+        received = f"{len(given)} layers" if many else given
+        advice = "take fewer" if many else "depth 0 has nothing to reach: give one layer at least"
+        problems.found.append(Problem("layers", rule, received, advice))
         return layers
     for index, item in enumerate(given):
         where = f"layers.{index}"

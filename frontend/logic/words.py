@@ -100,4 +100,10 @@ def problem_sentence(field: str, rule: str, received: object, suggestion: str) -
     """Word one wrong field as sentences: field, rule, what came, what would do (Markdown)."""
     came = "" if received is None else f" (received `{received}`)"
     advice = f" {suggestion[0].upper()}{suggestion[1:]}." if suggestion else ""
-    return f"**{field}** {rule}{came}.{advice}"
+    return _counted(f"**{field}** {rule}{came}.{advice}")
+
+
+def _counted(sentence: str) -> str:
+    """Name places in a list as people count them: ``layers.2.in_features`` is in_features of layer 3."""
+    sentence = re.sub(r"\blayers\.(\d+)\.(\w+)", lambda found: f"{found[2]} of layer {int(found[1]) + 1}", sentence)
+    return re.sub(r"\blayers\.(\d+)", lambda found: f"layer {int(found[1]) + 1}", sentence)

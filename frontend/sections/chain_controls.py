@@ -43,6 +43,7 @@ FURTHER: dict[str, Any] = {
     "input": 0,
     "output": 0,
     "seed": 0,
+    "ranked": 0,
     "advise_in": 0,
     "advise_out": 0,
 }
@@ -50,7 +51,7 @@ OF_VIEW = {
     "groups": ("depth",),
     "locality": ("depth",),
     "pair": ("depth", "input", "output"),
-    "rank": ("depth", "seed"),
+    "rank": ("depth", "seed", "ranked"),
     "advisor": ("advise_in", "advise_out"),
 }
 """Which further controls belong to each view, and so to its link."""
@@ -78,6 +79,7 @@ def _read(asked: Mapping[str, str]) -> None:
     if known.get("view") not in VIEWS:
         known.pop("view", None)
     state.fill(PAGE, {**FURTHER, **known})
+    st.session_state.pop("reach.ranked_for", None)
     _keep(read_chain(asked.get("chain")) or PRESETS["one feed-forward"])
 
 

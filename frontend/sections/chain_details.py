@@ -193,9 +193,12 @@ def _rank(chain: Chain) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input("seed", step=1, format="%d", key="reach.seed", width=140, help="Seed of the draw.", **KEEP)
         wanted = (layers, state.value(PAGE, "seed"))
-        if st.button("Compute the rank", icon=":material/calculate:", key="reach.rank"):
-            st.session_state["reach.ranked"] = wanted
-    if st.session_state.get("reach.ranked") != wanted:
+        pressed = st.button("Compute the rank", icon=":material/calculate:", key="reach.rank")
+    if pressed or (state.value(PAGE, "ranked") and "reach.ranked_for" not in st.session_state):  # or a link says so
+        st.session_state["reach.ranked_for"] = wanted
+    asked = st.session_state.get("reach.ranked_for") == wanted
+    state.fill(PAGE, {"ranked": int(asked)})
+    if not asked:
         return
     with st.spinner("Drawing weights and finding the rank"):
         found = _asked(layers, rank=(("seed", wanted[1]),))["rank"]

@@ -58,3 +58,14 @@ def test_a_definition_is_a_sentence_with_its_conditions_as_code() -> None:
     assert words.formula(given) == (
         "BLOCKDIAG connects output o to input i when `o // 8 = i // 2`; BLOCKTRANS when `o // 8 = i mod 4`."
     )
+
+
+def test_layers_are_counted_from_one_as_in_the_table() -> None:
+    rule, advice = (
+        "must equal out_features=512 of the layer before",
+        "set in_features=512, or out_features=768 in layers.1",
+    )
+    assert words.problem_sentence("layers.2.in_features", rule, 768, advice) == (
+        "**in_features of layer 3** must equal out_features=512 of the layer before (received `768`). "
+        "Set in_features=512, or out_features=768 in layer 2."
+    )

@@ -71,6 +71,12 @@ def test_the_rank_is_computed_only_when_asked(open_page: Open) -> None:
     page.button(key="reach.rank").click().run()
     assert "has rank **" in texts(page.markdown)
     assert len(alts(page)) == 5
+    link = {name: page.query_params[name] for name in ("chain", "view", "depth", "seed", "ranked")}
+    page.number_input(key="reach.seed").set_value(1).run()
+    assert len(alts(page)) == 4, "another draw has another rank"
+
+    again = open_page("reachability", **link)
+    assert len(alts(again)) == 5, "the link shows it"
 
 
 def test_rows_are_duplicated_and_removed_by_buttons(open_page: Open) -> None:
@@ -94,7 +100,7 @@ def test_layers_that_do_not_follow_each_other_are_named(open_page: Open) -> None
     assert not page.exception
     said = texts(page.error)
     assert "These layers do not make a chain" in said
-    assert "layers.1.in_features" in said
+    assert "in_features of layer 2" in said
 
 
 def test_a_size_without_a_legal_n_gets_padded_ones(open_page: Open) -> None:
