@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dyad_core.errors import Problem, SpecError
 from dyad_core.geometry import Variant
 from dyad_core.layers.linear import DyadLinear, Init
-from dyad_core.ops import registry
+from dyad_core.ops import auto, registry
+from dyad_core.ops.feed_forward import ACTIVATIONS, Activation, feed_forward
 
 __all__ = ["Activation", "DyadFeedForward"]
 
-Activation = Literal["relu", "gelu", "silu"]
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu, "silu": F.silu}
+# With fewer tokens two layers are level or faster (weights on the left, no autograd function to set up).
+PLANNED_TOKENS = 32
 
 
 class DyadFeedForward(nn.Module):
     r"""Apply fc2(activation(fc1(x))), features → hidden_features → features, both layers DYAD.
+
+    With the implementation ``eager`` and 32 tokens or more both layers are one function whose hidden activation is
+    written once, in the layout in which the second layer reads it (:mod:`dyad_core.ops.feed_forward`). Hooks on
+    ``fc1`` or ``fc2``, replaced layers, autocast, compilers and function transforms are served layer by layer.
 
     Args:
         features: model width.
@@ -106,8 +109,33 @@ class DyadFeedForward(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Apply the feed-forward: (*, features) → (*, features)."""
-        output: Tensor = self.fc2(ACTIVATIONS[self.activation](self.fc1(input)))
-        return output
+        if self._is_planned(input):
+            flat = input.reshape(-1, input.shape[-1]).contiguous()  # (T, features)
+            first, second = ((m.weight_blockdiag, m.weight_blocktrans, m.bias) for m in (self.fc1, self.fc2))
+            variants = (self.fc1.variant, self.fc2.variant)
+            output = feed_forward(flat, first, second, variants, self.fc1.grain, self.activation)
+            return output.reshape(input.shape)
+        layered: Tensor = self.fc2(ACTIVATIONS[self.activation](self.fc1(input)))
+        return layered
+
+    def _is_planned(self, input: Tensor) -> bool:
+        """Whether both layers may be computed as one function for this input."""
+        if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # what Function.apply asks too
+            return False
+        if input.dim() == 0 or input.shape[-1] != self.features or input.numel() < PLANNED_TOKENS * self.features:
+            return False
+        device_type = input.device.type
+        if torch.amp.is_autocast_available(device_type) and torch.is_autocast_enabled(device_type):
+            return False
+        layers = (self.fc1, self.fc2)
+        if any(type(layer) is not DyadLinear or _has_hooks(layer) for layer in layers):
+            return False
+        tensors = [parameter for layer in layers for parameter in layer.parameters()]
+        if not input.dtype.is_floating_point or any(
+            tensor.dtype != input.dtype or tensor.device != input.device for tensor in tensors
+        ):
+            return False
+        return all(_takes_eager(layer, input, index) for index, layer in enumerate(layers))
 
     def reset_parameters(self) -> None:
         """Draw new parameters for both layers."""
@@ -117,6 +145,24 @@ class DyadFeedForward(nn.Module):
     def extra_repr(self) -> str:
         """Return the settings shown by ``print(module)``."""
         return f"activation={self.activation!r}"
+
+
+def _has_hooks(layer: nn.Module) -> bool:
+    return any(
+        getattr(layer, name)
+        for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    )
+
+
+def _takes_eager(layer: DyadLinear, input: Tensor, index: int) -> bool:
+    if layer.implementation != registry.AUTO:
+        return layer.implementation == auto.FALLBACK
+    flat = input.reshape(-1, input.shape[-1])
+    if index:
+        # Sizes are all that is asked of it; the hidden activation does not exist yet.
+        flat = flat[:, :1].expand(-1, layer.in_features)
+    weights = (layer.weight_blockdiag, layer.weight_blocktrans, layer.bias)
+    return auto.name_for(flat, *weights, layer.variant) == auto.FALLBACK
 
 
 def _pair(variant: Variant | tuple[Variant, Variant]) -> tuple[Variant, Variant]:
