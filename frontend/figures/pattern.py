@@ -180,7 +180,8 @@ def feature_axis(edges: npt.NDArray[np.int64], block: int, n_blocks: int, title:
     return {
         "type": "category",
         "tickmode": "array",
-        "tickvals": _place(edges, features) + BESIDE,
+        # The last one to the left, or it would lie beyond the axis.
+        "tickvals": _place(edges, features) + np.where(np.asarray(features) < edges[-1], BESIDE, -BESIDE),
         "ticktext": [str(feature) for feature in features],
         "tickangle": 0,
         "ticks": "outside" if n_blocks > LINES_UP_TO else "",

@@ -76,6 +76,7 @@ def test_no_tick_lies_where_plotly_would_name_a_cell_by_it(cells: int) -> None:
     away = np.abs(halves - np.rint(halves)) / 2
     assert (away > cells / 10_000).all()
     assert (away < 0.1).all(), "nobody sees it"
+    assert np.array_equal(np.clip(axis.tickvals, *axis.range), axis.tickvals), "every name is drawn"
 
 
 def test_the_marked_window_is_outlined_and_large_enough_to_see() -> None:
