@@ -38,7 +38,7 @@ DTYPES: dict[str, torch.dtype] = {
 }
 
 # Forward is one product per weight, backward two more: gradient of the input and gradient of the weight.
-PRODUCTS: dict[Pass, int] = {"forward": 1, "train_step": 3}
+PRODUCTS: dict[Pass, int] = {"forward": 1, "train_step": 3, "decode": 1}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from dyad_core._version import __version__
 from dyad_core.bench.allocator import read_allocator
 from dyad_core.bench.machine import cpu_flags, cpu_name, emulated_dtypes, host_memory, usable_cores
 from dyad_core.bench.results import Environment
+from dyad_core.bench.rotation import cache_bytes
 
 if TYPE_CHECKING:
     from dyad_core.bench.spec import BenchmarkSpec
@@ -55,6 +56,7 @@ def read_environment(spec: BenchmarkSpec) -> Environment:
         load_average_1min=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         cuda_version=torch.version.cuda,
         driver_version=driver,
+        cache_bytes=cache_bytes(device),
         allocator=read_allocator(),
     )
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+
 from dyad_core.bench.candidates import DTYPES, layer_sizes, plans
 from dyad_core.bench.correctness import CHECKED_TOKENS
 from dyad_core.bench.oracle import CHUNK_ELEMENTS
+from dyad_core.bench.rotation import ASSUMED_BYTES, cache_bytes
 from dyad_core.bench.spec import BenchmarkSpec
 
 __all__ = ["Footprint", "footprint", "human"]
@@ -65,8 +68,12 @@ def footprint(spec: BenchmarkSpec) -> Footprint:
     working += (2 if trains else 1) * dense_copies * dense // len(layer_sizes(spec)) * item  # and their gradients
     if spec.device == "cpu":
         working += PROCESS_BYTES
+    weights = (sum(plan.parameters(spec) for plan in planned) + biases) * item
+    if "decode" in spec.passes:
+        rotated = 2 * ASSUMED_BYTES["cuda"] if spec.device != "cpu" else 2 * cache_bytes(torch.device("cpu"))
+        weights += len(planned) * rotated  # beside the copy that is there anyway
     return Footprint(
-        weights_bytes=(sum(plan.parameters(spec) for plan in planned) + biases) * item,
+        weights_bytes=weights,
         gradients_bytes=gradients * item,
         working_bytes=working,
         per_token_bytes=(_features_per_token(spec, copies, trains=trains) + turned) * item,

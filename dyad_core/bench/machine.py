@@ -18,6 +18,7 @@ __all__ = [
     "cpu_name",
     "emulated_dtypes",
     "host_memory",
+    "last_level_cache_bytes",
     "usable_cores",
     "usable_cpus",
 ]
@@ -92,6 +93,16 @@ def host_memory(root: Path = ROOT) -> Memory:
             totals.append(limit)
             available.append(max(0, limit - used))
     return Memory(min(totals, default=None), min(available, default=None))
+
+
+def last_level_cache_bytes(root: Path = ROOT) -> int | None:
+    """Size of the largest cache that the first processor sees; None where the system does not tell."""
+    sizes = []
+    for index in (root / "sys/devices/system/cpu/cpu0/cache").glob("index*"):
+        text = _text(index / "size").strip()
+        if text[:-1].isdigit() and text[-1] in "KM":
+            sizes.append(int(text[:-1]) << (10 if text[-1] == "K" else 20))
+    return max(sizes, default=None)
 
 
 def _cpu_field(name: str, root: Path) -> str:

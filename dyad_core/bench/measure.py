@@ -25,6 +25,7 @@ from dyad_core.bench.progress import OnProgress
 from dyad_core.bench.reading import read_run
 from dyad_core.bench.reporter import Reporter
 from dyad_core.bench.results import BenchmarkRun, Candidate
+from dyad_core.bench.rotation import cache_bytes, copies_of, make_rotating_call
 from dyad_core.bench.spec import BenchmarkSpec, Pass
 from dyad_core.bench.timer import Call, Clock, clock_for, noting, shuffled_rounds, warm_up
 from dyad_core.bench.trial import Trial, finished, outcome_of
@@ -129,10 +130,7 @@ class Session:
                 trial.fail(failures[pass_])
         else:
             self.check(trials, fed)
-            calls = {
-                name: make_call(self.modules[name], fed.of(trial.plan)) for name, trial in trials.items() if trial.alive
-            }
-            if calls:
+            if calls := self.calls(pass_, trials, fed):
                 self.time(pass_, trials, calls)
             self.measure_memory(trials, fed)
         self.candidates += finished(list(trials.values()), self.spec)
@@ -155,6 +153,23 @@ class Session:
                     trial.outcome, trial.detail = "incorrect", checked.detail
             if failures:
                 trial.fail(failures[name])
+
+    def calls(self, pass_: Pass, trials: dict[str, Trial], fed: Feed) -> dict[str, Call]:
+        """One closure per candidate that is alive; making it is never timed."""
+        alive = {name: trial for name, trial in trials.items() if trial.alive}
+        if pass_ != "decode":
+            return {name: make_call(self.modules[name], fed.of(trial.plan)) for name, trial in alive.items()}
+        cache = cache_bytes(torch.device(self.spec.device))
+        calls: dict[str, Call] = {}
+        for name, trial in alive.items():
+            failures: dict[str, Exception] = {}
+            with noting(failures, name):
+                copies = copies_of(self.modules[name], cache)
+                trial.weight_copies = len(copies)
+                calls[name] = make_rotating_call(copies, fed.of(trial.plan))
+            if failures:
+                trial.fail(failures[name])
+        return calls
 
     def time(self, pass_: Pass, trials: dict[str, Trial], calls: dict[str, Call]) -> None:
         """Warm up, then take rounds until there are enough or the budget of this pass is spent."""

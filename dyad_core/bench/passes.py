@@ -41,7 +41,7 @@ def operands(spec: BenchmarkSpec, pass_: Pass) -> Operands:
         return torch.randn(spec.tokens, features, generator=generator, device=device, dtype=dtype)
 
     inputs = draw(spec.in_features)
-    if pass_ == "forward":
+    if pass_ != "train_step":
         return Operands(inputs, None)
     out_features = spec.out_features if spec.module == "linear" else spec.in_features
     return Operands(inputs.requires_grad_(), draw(out_features))

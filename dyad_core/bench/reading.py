@@ -15,7 +15,11 @@ from dyad_core.geometry import VARIANTS
 
 __all__ = ["name_of", "read_run", "reading"]
 
-PASS_NAMES: dict[Pass, str] = {"forward": "forward", "train_step": "training step"}
+PASS_NAMES: dict[Pass, str] = {
+    "forward": "forward",
+    "train_step": "training step",
+    "decode": "decode (weights from memory)",
+}
 
 TROUBLES: dict[Outcome, str] = {
     "incorrect": "failed the check against the oracle and has no speed",

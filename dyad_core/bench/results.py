@@ -57,6 +57,8 @@ class Environment:
     load_average_1min: float | None
     cuda_version: str | None = None
     driver_version: str | None = None
+    cache_bytes: int | None = None
+    """Last-level cache of the device; what ``decode`` rotates the weights through."""
     allocator: dict[str, str] = field(default_factory=dict)
     """What decides how memory is allocated, both sides alike: variables as they were set, huge pages, a library."""
 
@@ -141,6 +143,8 @@ class Candidate:
     detail: str = ""
     chosen_by_auto: bool = False
     """Whether ``"auto"`` was asked for and meant this implementation, when it was measured."""
+    weight_copies: int = 1
+    """``decode``: how many copies of the weights the calls rotated through, to more than twice ``cache_bytes``."""
 
     @property
     def label(self) -> str:

@@ -32,7 +32,7 @@ __all__ = [
 
 Module = Literal["linear", "feed_forward"]
 Dtype = Literal["float32", "float64", "bfloat16", "float16"]
-Pass = Literal["forward", "train_step"]
+Pass = Literal["forward", "train_step", "decode"]
 Peer = Literal["low_rank", "monarch"]
 Allocator = Literal["default", "keep_pages"]
 
@@ -60,7 +60,8 @@ class BenchmarkSpec:
         variants: ``"it"``, ``"ot"``, ``"dt"`` and the ablation ``"bd"``.
         grains: run lengths of the interleave; 1 is the paper.
         implementations: names from the registry of :mod:`dyad_core.ops`, or ``"auto"``.
-        passes: ``"forward"``; ``"train_step"`` is forward and backward, gradients of the weights and the input.
+        passes: ``"forward"``; ``"train_step"`` is forward and backward, gradients of the weights and the input;
+            ``"decode"`` is forward with weights that come from memory and not from the cache, for few tokens.
         dtype: one dtype for the dense twin and every candidate.
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
         threads: CPU threads for both sides; None takes the number of physical cores this process may use.

@@ -126,7 +126,8 @@ def text_lines(run: BenchmarkRun) -> Iterator[str]:
         took = "no speed" if dense.median_ms is None else f"dense {dense.median_ms:.4g} ms"
         rounds = f", {len(dense.samples_ms)} rounds" if dense.samples_ms else ""
         disturbed = "  DISTURBED" if is_disturbed(run, pass_) else ""
-        yield f"{point_name(run, pass_)}: {took}{rounds}{disturbed}"
+        rotated = f", {dense.weight_copies} copies of its weights in turn" if dense.weight_copies > 1 else ""
+        yield f"{point_name(run, pass_)}: {took}{rounds}{rotated}{disturbed}"
         yield from (_line(standing) for standing in standings(run) if standing.auto.pass_ == pass_)
         missing = {each.variant: each.detail for each in run.candidates if each.outcome == "unsupported"}
         yield from (f"  {name} was not measured: {why}" for name, why in missing.items())
@@ -135,6 +136,8 @@ def text_lines(run: BenchmarkRun) -> Iterator[str]:
 def _line(standing: Standing) -> str:
     auto = standing.auto
     found = [f"  {auto.label:8} auto={auto.implementation:10} {_times(auto)}"]
+    if auto.pass_ == "decode" and auto.speedup:
+        found.append(f"reads {1 / auto.limit:.0%} of the weights in {1 / auto.speedup:.0%} of the time")
     found += [f"{rival.name} {rival.candidate.speedup:.2f}" for rival in standing.rivals if rival.name != DENSE]
     found += [f"{other.implementation} {other.speedup:.2f}" for other in standing.others]
     if standing.block_diagonal is not None:

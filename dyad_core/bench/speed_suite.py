@@ -22,6 +22,9 @@ __all__ = ["Point", "cost_s", "full_grid", "points", "rate"]
 
 WIDTHS, TOKENS, BLOCKS = (256, 512, 768, 1024, 2048, 4096), (1, 16, 512, 2048), (4, 8, 16)
 
+DECODE_TOKENS = 16
+"""Above it a forward no longer waits for its weights."""
+
 ROUNDS = 12
 """Rounds to make room for; fewer where a round takes seconds, never under the engine's least."""
 
@@ -30,7 +33,7 @@ MOST_S, LEAST_S = 40.0, 5.0
 
 # Seconds to start the process and to hold one candidate against the oracle, per weight of the dense matrix: measured on
 # two cores. Samples shorter than 4 ms are repeated up to that.
-START_S, CHECK_S, SAMPLE_S = 3.0, {"forward": 4e-8, "train_step": 1.4e-7}, 4e-3
+START_S, CHECK_S, SAMPLE_S = 3.0, {"forward": 4e-8, "train_step": 1.4e-7, "decode": 4e-8}, 4e-3
 # What candidates reach of the rate of one large product, all in all.
 EFFICIENCY = 0.7
 CUDA_RATE = 2e14
@@ -74,12 +77,13 @@ def cpu_points(make: Maker) -> list[Point]:
     found = [Point(make(*sizes, tokens, "forward")) for tokens in (512, 1024, 2048) for sizes in wide]
     found += [Point(make(2048, 8192, 512, "forward", few=True))]
     found += [Point(make(*sizes, 512, "forward")) for sizes in ((768, 3072), (3072, 768))]
-    found += [Point(make(*sizes, tokens, "forward")) for tokens in (1, 16) for sizes in small]
+    found += [Point(make(*sizes, tokens, "decode")) for tokens in (1, 16) for sizes in small]
     found += [
         Point(make(1024, 4096, 512, "train_step", module="feed_forward")),
         Point(make(2048, 8192, 512, "train_step", module="feed_forward", few=True)),
     ]
     optional = [
+        *(make(*sizes, tokens, "forward") for tokens in (1, 16) for sizes in ((768, 3072), (1024, 4096))),
         make(768, 3072, 512, "train_step", module="feed_forward"),
         *(make(*sizes, 512, "train_step") for sizes in wide),
         make(1024, 4096, 512, "forward", module="feed_forward"),
@@ -113,6 +117,7 @@ def full_grid(device: str = "cpu", *, allocator: Allocator = "default", more: tu
         for module, turned in layers
         for rows in tokens
         for pass_ in PASSES
+        if pass_ != "decode" or rows <= DECODE_TOKENS
     ]
     return [Point(spec) for spec in sorted(specs, key=lambda spec: sum(work(spec)))]
 

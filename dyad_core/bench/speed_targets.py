@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dyad_core.bench.results import Candidate, Environment
-from dyad_core.bench.spec import BenchmarkSpec
+from dyad_core.bench.spec import BenchmarkSpec, Pass
 
 __all__ = ["TARGETS", "Target", "target_of"]
 
@@ -37,9 +37,9 @@ class Target:
         return candidate.share_of_limit if self.quantity == "share" else candidate.speedup
 
 
-def _cpu_layer(spec: BenchmarkSpec) -> bool:
-    is_forward = spec.module == "linear" and spec.passes == ("forward",)
-    return is_forward and spec.device == "cpu" and spec.dtype == "float32"
+def _cpu_layer(spec: BenchmarkSpec, pass_: Pass = "forward") -> bool:
+    is_layer = spec.module == "linear" and spec.passes == (pass_,)
+    return is_layer and spec.device == "cpu" and spec.dtype == "float32"
 
 
 def _width(spec: BenchmarkSpec) -> int:
@@ -81,9 +81,9 @@ TARGETS = (
         lambda s: _cpu_layer(s) and _width(s) == 768 and 512 <= s.tokens <= 1024,
     ),
     Target(
-        "CPU layer, 1 to 16 tokens",
+        "CPU layer, 1 to 16 tokens, weights from memory",
         {4: 0.8, 8: 0.8},
-        lambda s: _cpu_layer(s) and _width(s) >= 768 and s.tokens <= 16,
+        lambda s: _cpu_layer(s, "decode") and _width(s) >= 768 and s.tokens <= 16,
     ),
     Target(
         "CPU feed-forward training step, width ≥ 1024, 512 tokens",

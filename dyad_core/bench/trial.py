@@ -30,6 +30,7 @@ class Trial:
     samples_ms: list[float] = field(default_factory=list)
     warm_up_ms: list[float] = field(default_factory=list)
     calls_per_sample: int = 0
+    weight_copies: int = 1
     memory: MemoryUse | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -114,4 +115,5 @@ def _record(trial: Trial, samples: list[float], dense: list[float], spec: Benchm
         warnings=(*trial.warnings, *([warning] if warning else [])) if trial.alive else (),
         detail=trial.detail,
         chosen_by_auto=plan.chosen_by_auto,
+        weight_copies=trial.weight_copies,
     )

@@ -48,6 +48,7 @@ def test_a_submitted_run_is_accepted_with_its_address_and_every_default(client: 
         "in_features": 64, "out_features": 64, "module": "linear", "tokens": 8, "n_blocks": [4, 8],
         "variants": ["it"], "grains": [1], "implementations": ["auto"], "passes": ["forward"],
         "dtype": "float32", "device": "cpu", "threads": None, "seed": 0, "max_seconds": 60.0,
+        "peers": [], "allocator": "default",
     }  # fmt: skip
     assert record["result"] is record["error"] is record["progress"] is record["finished_at"] is None
     assert record["created_at"].endswith("+00:00")

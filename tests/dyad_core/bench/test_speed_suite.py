@@ -34,7 +34,7 @@ def test_every_point_holds_every_rival(device: str) -> None:
         assert spec.peers == ("low_rank", "monarch")
         assert set(spec.variants) == {"it", "ot", "dt", "bd"}
         assert {4, 8} <= set(spec.n_blocks)
-        assert spec.passes in (("forward",), ("train_step",))
+        assert spec.passes in (("forward",), ("train_step",), ("decode",))
     assert {spec.dtype for spec in (p.spec for p in points(device))} >= {"float32" if device == "cpu" else "bfloat16"}
 
 
@@ -64,8 +64,9 @@ def test_the_grid_covers_widths_layers_tokens_and_passes_cheapest_first() -> Non
     assert {min(spec.in_features, spec.out_features) for spec in specs} == {256, 512, 768, 1024, 2048, 4096}
     assert {spec.n_blocks for spec in specs} == {(4, 8, 16)}
     assert {(spec.module, spec.passes[0]) for spec in specs} == {
-        (module, pass_) for module in ("linear", "feed_forward") for pass_ in ("forward", "train_step")
+        (module, pass_) for module in ("linear", "feed_forward") for pass_ in ("forward", "train_step", "decode")
     }
+    assert {spec.tokens for spec in specs if spec.passes == ("decode",)} == {1, 16}
     assert specs[0].tokens == 1
     assert cost_s(specs[0], RATE) < cost_s(specs[-1], RATE) / 100
     assert len(specs) == len(set(specs))
