@@ -102,7 +102,7 @@ def linear_compiled(
     Raises:
         ImplementationError: the compiler failed, or what it made is wrong; the message says which, with figures.
     """
-    if torch.compiler.is_compiling() or not compiles(input, weight_blockdiag, weight_blocktrans, bias):
+    if not compiles(input, weight_blockdiag, weight_blocktrans, bias):
         return linear_plain(input, weight_blockdiag, weight_blocktrans, bias, variant, grain)
     output: Tensor = CompiledLinear.apply(  # type: ignore[no-untyped-call] # torch types Function.apply so
         input, weight_blockdiag, weight_blocktrans, bias, variant, grain
@@ -111,8 +111,13 @@ def linear_compiled(
 
 
 def compiles(input: Tensor, *operands: Tensor | None) -> bool:
-    """Whether there is anything to compile for: numbers in memory, and no tracer or counter that wants to see them."""
-    if input.shape[0] == 0 or input.device.type == "meta" or is_in_torch_dispatch_mode():
+    """Whether there is anything to compile for: numbers in memory, and no compiler or counter that wants to see them."""
+    if (
+        torch.compiler.is_compiling()
+        or input.shape[0] == 0
+        or input.device.type == "meta"
+        or is_in_torch_dispatch_mode()
+    ):
         return False
     return all(type(tensor) in (Tensor, torch.nn.Parameter) for tensor in (input, *operands) if tensor is not None)
 

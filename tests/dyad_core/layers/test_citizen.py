@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from dyad_core import DyadFeedForward, DyadLinear
 from dyad_core.geometry import VARIANTS
@@ -159,6 +160,16 @@ def test_differentiates_twice(name: str) -> None:
     ours, expected = penalty(module), penalty(dense(module))
     torch.testing.assert_close(ours[0], expected[0])
     assert ours[1] is not None
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_activation_checkpointing_gives_the_same_gradients(name: str, reentrant: bool) -> None:
+    module = MODULES[name](dtype=torch.float64)
+    x = torch.randn(3, 16, dtype=torch.float64, requires_grad=True)
+    result = checkpoint(module, x, use_reentrant=reentrant)
+    result.square().sum().backward()
+    for parameter, expected in zip([x, *module.parameters()], gradients(module, x), strict=True):
+        torch.testing.assert_close(parameter.grad, expected)
 
 
 def test_functional_call_with_other_weights_and_per_sample_gradients(name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -68,9 +69,9 @@ def test_it_is_selectable_by_name(copy: Path) -> None:
 
 
 def test_the_benchmark_measures_it(copy: Path) -> None:
-    arguments = ["bench", "--in", "16", "--out", "16", "--blocks", "4", "--tokens", "4", "--implementations", "einsum", "--max-seconds", "1", "--json"]
+    request = "bench --in 16 --out 16 --blocks 4 --tokens 4 --implementations einsum --max-seconds 1 --json"
     script = "import sys; from dyad_core.cli import main; sys.exit(main())"
-    measured = json.loads(run(copy, script, *arguments))
+    measured = json.loads(run(copy, script, *shlex.split(request)))
     found = {candidate["implementation"]: candidate["outcome"] for candidate in measured["candidates"]}
     assert found["einsum"] == "measured", found
 
