@@ -22,7 +22,7 @@ from dyad_core.bench.results import BenchmarkRun, Candidate
 from dyad_core.bench.spec import BenchmarkSpec, Dtype
 from dyad_core.bench.statistics import paired_speedup
 from dyad_core.bench.tuning_table import State, changes, write_table
-from dyad_core.errors import BenchmarkError, Problem, SpecError
+from dyad_core.errors import BenchmarkError, ImplementationError, Problem, SpecError
 from dyad_core.geometry import VARIANTS
 from dyad_core.ops import auto, registry
 from dyad_core.ops.auto import FALLBACK, Choice, Table
@@ -198,8 +198,12 @@ def own_tuners(device: str, say: Callable[[str], None]) -> None:
     """Let each implementation that has settings of its own measure them first, in this process."""
     for name in registry.names():
         implementation = registry.get(name)
-        if implementation.tune is not None and implementation.unavailable(torch.device(device), torch.float32) is None:
+        if implementation.tune is None or implementation.unavailable(torch.device(device), torch.float32) is not None:
+            continue
+        try:
             say(f"{name}: {implementation.tune(torch.device(device))}")
+        except ImplementationError as error:
+            say(f"{name} keeps its settings: {error}")
 
 
 def default_path(device: str) -> Path:

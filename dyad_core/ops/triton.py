@@ -10,6 +10,7 @@ import functools
 import importlib.util
 import os
 import shutil
+from pathlib import Path
 
 import torch
 
@@ -62,6 +63,20 @@ def _missing_on(device: torch.device) -> str | None:
     return None
 
 
+def tune_here(device: torch.device) -> str:
+    """Measure tile sizes for feed-forwards in bfloat16 on ``device``, use them from now on, and say where they are."""
+    from dyad_core.ops._triton.settings import SETTINGS_VARIABLE, settings_for, table
+    from dyad_core.ops._triton.tune import default_cases, save, tune
+
+    path = Path(os.environ.get("DYAD_HOME") or ".dyad") / "triton.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(tune(default_cases(tokens=(16, 2048, 8192)), device=device), path)
+    os.environ[SETTINGS_VARIABLE] = str(path.absolute())  # what is started from here on measures with them
+    table.cache_clear()
+    settings_for.cache_clear()
+    return f"tile sizes are in {path}; to use them: export {SETTINGS_VARIABLE}={path.absolute()}"
+
+
 register(
     Implementation(
         name="triton",
@@ -69,5 +84,6 @@ register(
         apply=linear_triton,
         unavailable=unavailable,
         activation_copies=1,
+        tune=tune_here,
     )
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from dyad_core.bench import BenchmarkRun, BenchmarkSpec, tuning
 from dyad_core.bench import __main__ as bare
 from dyad_core.bench.tuning import choices_of, competitors, grid, run_tuning, tune
 from dyad_core.cli import main
-from dyad_core.errors import BenchmarkFailed, SpecError
+from dyad_core.errors import BenchmarkFailed, ImplementationError, SpecError
 from dyad_core.ops import auto, registry
 
 RIVALS = ("eager", "concat", "original")
@@ -169,6 +170,38 @@ def test_the_command_tunes_for_real(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert "tuned: settings for cpu" in said
     assert f"export DYAD_CHOICES={tmp_path / 'choices/cpu.json'}" in said
     assert auto.read_table(tmp_path / "choices/cpu.json").choices[0].median_ms.keys() == {"eager", "concat"}
+
+
+def test_a_tuner_that_cannot_run_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(device: torch.device) -> str:
+        raise ImplementationError("it needs a GPU")
+
+    eager = registry.get("eager")
+    monkeypatch.setattr(
+        registry, "_registered", {"picky": registry.Implementation("picky", "", eager.apply, tune=refusing)}
+    )
+    said: list[str] = []
+    tuning.own_tuners("cpu", said.append)
+    assert said == ["picky keeps its settings: it needs a GPU"]
+
+
+def test_the_triton_tuner_keeps_its_table_beside_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {}
+
+    def tune_tiles(cases: list[Any], *, device: torch.device) -> dict[str, Any]:
+        asked.update(cases=len(cases), device=device)
+        return {"rows": []}
+
+    monkeypatch.setattr("dyad_core.ops._triton.tune.tune", tune_tiles)
+    monkeypatch.setenv("DYAD_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DYAD_TRITON_SETTINGS", "before")
+    said = registry.get("triton").tune(torch.device("cuda"))
+    path = tmp_path / "home/triton.json"
+    assert json.loads(path.read_text(encoding="utf-8")) == {"rows": []}
+    assert f"export DYAD_TRITON_SETTINGS={path}" in said
+    assert os.environ["DYAD_TRITON_SETTINGS"] == str(path)
+    assert asked["cases"] > 0
+    assert asked["device"] == torch.device("cuda")
 
 
 def test_a_bare_machine_tunes_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:
