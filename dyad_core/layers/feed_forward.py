@@ -12,6 +12,7 @@ from dyad_core.geometry import Variant
 from dyad_core.layers.linear import DyadLinear, Init
 from dyad_core.ops import auto, registry
 from dyad_core.ops.feed_forward import ACTIVATIONS, Activation, feed_forward
+from dyad_core.ops.layout import is_direct
 
 __all__ = ["Activation", "DyadFeedForward"]
 
@@ -120,7 +121,7 @@ class DyadFeedForward(nn.Module):
 
     def _is_planned(self, input: Tensor) -> bool:
         """Whether both layers may be computed as one function for this input."""
-        if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # what Function.apply asks too
+        if not is_direct():
             return False
         if input.dim() == 0 or input.shape[-1] != self.features or input.numel() < PLANNED_TOKENS * self.features:
             return False

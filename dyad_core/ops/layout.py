@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.nn import functional as F
 
 from dyad_core.geometry import Variant
 
-__all__ = ["TRANSPOSED", "gather", "interleaved", "neighbours", "trans_blocks", "write_interleaved"]
+__all__ = ["TRANSPOSED", "gather", "interleaved", "is_direct", "neighbours", "trans_blocks", "write_interleaved"]
 
 TRANSPOSED: dict[Variant, Variant] = {"it": "ot", "ot": "it", "dt": "dt", "bd": "bd"}
 """The pattern of the transposed weight."""
@@ -77,21 +78,27 @@ def write_interleaved(output: Tensor, blocks: Tensor, bias: Tensor | None, grain
         torch.add(values, interleaved(bias[None], n, grain), out=target)
 
 
+def is_direct() -> bool:
+    """Whether operations run as they are called: no compiler, no function transform, no forward-mode derivatives.
+
+    Those follow operations that have rules for them; a change of dtype and writing into fresh memory have none.
+    """
+    transforms: bool = torch._C._are_functorch_transforms_active()  # what autograd.Function.apply asks too
+    return not (torch.compiler.is_compiling() or transforms or forward_ad._current_level >= 0)
+
+
 def widened(features: Tensor, grain: int) -> Tensor | None:
     """View runs of ``grain`` features as one element each, (T, n·b) → (T, n·b/g); None where that does not work.
 
     It works for contiguous memory on the CPU, without autograd (a view of another dtype has no gradient).
     """
+    if not is_direct() or (features.requires_grad and torch.is_grad_enabled()):
+        return None
     kinds = SHUFFLED | COPIED
     dtype = kinds.get(grain * features.element_size())
     if dtype is None or features.device.type != "cpu" or not features.is_contiguous() or features.numel() == 0:
         return None
-    if (
-        torch.compiler.is_compiling()
-        or (features.requires_grad and torch.is_grad_enabled())
-        or features.is_conj()
-        or features.is_neg()
-    ):
+    if features.is_conj() or features.is_neg():
         return None
     if features.storage_offset() * features.element_size() % dtype.itemsize:
         return None
