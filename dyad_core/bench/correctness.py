@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from dyad_core.bench.oracle import FactoredLayer, Layer, Trace, dense_pass, linear_layers, read_layer
 from dyad_core.bench.passes import Operands, reset_gradients, run_pass
 from dyad_core.bench.results import Correctness
+from dyad_core.ops.agreement import rounding_floor
 
 __all__ = ["CHECKED_TOKENS", "Checked", "check"]
 
@@ -178,16 +179,6 @@ def bias_gradient(layer: Layer, number: int, oracle: Trace, same_dtype: Trace) -
 def _or_nan(gradient: Tensor | None, like: Tensor) -> Tensor:
     """A gradient that never came is not a number, so it fails the check."""
     return torch.full_like(like, math.nan, requires_grad=False) if gradient is None else gradient
-
-
-def rounding_floor(dtype: torch.dtype, summed: int) -> float:
-    """Relative difference that two correct sums of ``summed`` products in ``dtype`` may always have.
-
-    Two roundings of the result, and √summed roundings of the type the products are summed in (float32 for the
-    16-bit types).
-    """
-    summing = torch.float64 if dtype == torch.float64 else torch.float32
-    return 2 * torch.finfo(dtype).eps + math.sqrt(summed) * torch.finfo(summing).eps
 
 
 def judge(found: dict[str, Quantity], floor: float) -> Checked:
