@@ -33,7 +33,7 @@ MOST_S, LEAST_S = 40.0, 5.0
 
 # Seconds to start the process and to hold one candidate against the oracle, per weight of the dense matrix: measured on
 # two cores. Samples shorter than 4 ms are repeated up to that.
-START_S, CHECK_S, SAMPLE_S = 3.0, {"forward": 4e-8, "train_step": 1.4e-7, "decode": 4e-8}, 4e-3
+START_S, CHECK_S, SAMPLE_S = 3.0, {"forward": 5e-8, "train_step": 1.8e-7, "decode": 5e-8}, 4e-3
 # What candidates reach of the rate of one large product, all in all.
 EFFICIENCY = 0.7
 CUDA_RATE = 2e14
