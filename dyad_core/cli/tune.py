@@ -21,9 +21,7 @@ app = typer.Typer(add_completion=False)
 @app.command("tune", cls=MultiValueCommand)
 def tune(
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:<index>.")] = "cpu",
-    quick: Annotated[
-        bool, typer.Option("--quick", help="A small grid and short budgets: minutes, not an hour.")
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A small grid: about ten minutes instead of hours.")] = False,
     out: Annotated[Path | None, typer.Option(help="Table to write; default: DYAD_HOME/choices/<device>.json.")] = None,
     implementations: Annotated[
         list[str], typer.Option(help="Compare these with eager; default: all that start fast.")
