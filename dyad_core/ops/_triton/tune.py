@@ -219,7 +219,7 @@ def save(content: dict[str, Any], path: Path) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def silent(line: str) -> None:  # noqa: ARG001 - a reporter that reports nothing
+def silent(line: str) -> None:
     """Report nothing."""
 
 
