@@ -141,7 +141,7 @@ def _line(standing: Standing) -> str:
     found += [f"{rival.name} {rival.candidate.speedup:.2f}" for rival in standing.rivals if rival.name != DENSE]
     found += [f"{other.implementation} {other.speedup:.2f}" for other in standing.others]
     if standing.block_diagonal is not None:
-        found.append(f"bd {standing.block_diagonal.speedup:.2f}")
+        found.append(f"bd alone, with half the weights, {standing.block_diagonal.speedup:.2f}")
     return " · ".join(found) + "".join(f"\n    ! {remark}" for remark in remarks(standing))
 
 

@@ -69,7 +69,7 @@ def test_a_rival_ahead_and_a_missed_target_are_said(suite_run: MakeSuiteRun) -> 
     assert "auto=eager" in text
     assert "not first: low-rank is 1.13x as fast as auto" in text
     assert "target missed: 75% of 90% (CPU layer of width ≥ 1024, 512 to 1024 tokens)" in text
-    assert "bd 3.00" in text
+    assert "bd alone, with half the weights, 3.00" in text
     lines = summary([run])
     assert "first in 0, behind someone beyond the interval in 1, behind the original formulation in 0" in lines[0]
     assert "target missed, 0 of 1: CPU layer of width ≥ 1024" in lines[1]
