@@ -68,17 +68,11 @@ def requirements_of(*roots: str) -> set[str]:
 
 
 LEAN_IMPORT = """
-import importlib, importlib.abc, pkgutil, sys
-blocked = set(sys.argv[1].split(","))
-
-class Blocker(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in blocked:
-            raise ImportError(f"{name} is no requirement of the library")
-
-sys.meta_path.insert(0, Blocker())
+import importlib, pkgutil, sys
+sys.modules.update(dict.fromkeys(sys.argv[1].split(",")))  # None: to Python they are not installed
 import dyad_core
 apart = ("dyad_core.cli", "dyad_core.models", "dyad_core.training")
+apart += ("dyad_core.ops._triton.kernel", "dyad_core.ops._triton.launch")  # imported when a kernel is launched
 modules = [m.name for m in pkgutil.walk_packages(dyad_core.__path__, "dyad_core.") if not m.name.startswith(apart)]
 for name in modules:
     if not name.endswith("__main__"):
