@@ -23,7 +23,7 @@ PLANNED_TOKENS = 32
 class DyadFeedForward(nn.Module):
     r"""Apply fc2(activation(fc1(x))), features → hidden_features → features, both layers DYAD.
 
-    With the implementation ``eager`` and 32 tokens or more both layers are one function whose hidden activation is
+    With the implementation ``eager``, or ``auto`` on a CPU, and 32 tokens or more both layers are one function whose hidden activation is
     written once, in the layout in which the second layer reads it (:mod:`dyad_core.ops.feed_forward`). Hooks on
     ``fc1`` or ``fc2``, replaced layers, autocast, compilers and function transforms are served layer by layer.
 
@@ -136,7 +136,20 @@ class DyadFeedForward(nn.Module):
             tensor.dtype != input.dtype or tensor.device != input.device for tensor in tensors
         ):
             return False
-        return all(_takes_eager(layer, input, index) for index, layer in enumerate(layers))
+        return all(layer.implementation in ("eager", registry.AUTO) for layer in layers) and (
+            device_type == "cpu" or self._auto_is_eager(input)
+        )
+
+    def _auto_is_eager(self, input: Tensor) -> bool:
+        """Whether ``auto`` names no faster kernel for these sizes; on a CPU nothing plain comes near the plan."""
+        kind, tokens = input.device.type, input.numel() // self.features
+        trains = torch.is_grad_enabled()
+        shapes = [
+            auto.Shape(layer.variant, layer.n_blocks, layer.in_features, layer.out_features, tokens, trains)
+            for layer in (self.fc1, self.fc2)
+            if layer.implementation == registry.AUTO
+        ]
+        return all(auto.preferred(kind, input.dtype, shape) == auto.FALLBACK for shape in shapes)
 
     def reset_parameters(self) -> None:
         """Draw new parameters for both layers."""
@@ -153,17 +166,6 @@ def _has_hooks(layer: nn.Module) -> bool:
         getattr(layer, name)
         for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     )
-
-
-def _takes_eager(layer: DyadLinear, input: Tensor, index: int) -> bool:
-    if layer.implementation != registry.AUTO:
-        return layer.implementation == auto.FALLBACK
-    flat = input.reshape(-1, input.shape[-1])
-    if index:
-        # Sizes are all that is asked of it; the hidden activation does not exist yet.
-        flat = flat[:, :1].expand(-1, layer.in_features)
-    weights = (layer.weight_blockdiag, layer.weight_blocktrans, layer.bias)
-    return auto.name_for(flat, *weights, layer.variant) == auto.FALLBACK
 
 
 def _pair(variant: Variant | tuple[Variant, Variant]) -> tuple[Variant, Variant]:
