@@ -144,6 +144,8 @@ def _group_axis(groups: Sequence[FeatureSetJson], title: str, *, reverse: bool) 
     else:
         places = _apart(groups, most if reverse else NAMED_UP_TO // 4)
         names = [groups[place]["description"].split(": ")[0] for place in places]
+        if not reverse:  # side by side there is room for the first feature alone
+            names = [f"{name.split('–')[0]} …" for name in names]
     ends = [count - 0.5, -0.5] if reverse else [-0.5, count - 0.5]
     return {
         "type": "category",

@@ -49,7 +49,7 @@ def weights_figure(
         height=height,
         margin={"t": 24},
         xaxis={
-            **feature_axis(grid.column_edges, block_in, n, "input feature (index)"),
+            **feature_axis(grid.column_edges, block_in, n, "input feature (index)", level=True),
             "range": [-0.5, columns - 0.5],
         },
         yaxis={

@@ -131,7 +131,7 @@ def reset_window() -> None:
 def geometry_controls() -> None:
     """Draw the five fields of the geometry and the preset."""
     with st.container(border=True):
-        preset, size_in, size_out, blocks, grain = st.columns([2.2, 1, 1, 1, 1])
+        preset, size_in, size_out, blocks, grain = st.columns([2, 1.25, 1.25, 1, 1])
         preset.selectbox(
             "Layer",
             [*(p.label for p in presets.PRESETS), presets.CUSTOM],
