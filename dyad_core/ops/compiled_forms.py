@@ -144,7 +144,8 @@ def _compile(function: Callable[..., Any], name: str, *, dynamic: bool) -> Calla
                 if tensor is not None and tensor.dim() == 2:
                     torch._dynamo.mark_dynamic(tensor, 0)
             marked = True
-        return compiled(*present)
+        with torch.no_grad():  # the compiler makes a form for each grad mode; the caller differentiates
+            return compiled(*present)
 
     return form
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 import threading
@@ -118,6 +119,10 @@ def test_one_form_serves_every_token_count(forgetful: None) -> None:
         expected = x @ module.to_dense().T + module.bias
         torch.testing.assert_close(module(x), expected)
         module(x).sum().backward()
+        with torch.no_grad():
+            torch.testing.assert_close(module(x), expected)
+        frozen = copy.deepcopy(module).requires_grad_(False)
+        torch.testing.assert_close(frozen(x.detach()), expected)
     # Forward and backward, each for one token and for more.
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 4
     # Checked at each power of two that came: 1, 2–3, 4–7, 16–31, 32–63.
