@@ -21,7 +21,8 @@ from dyad_core.errors import ImplementationError, SpecError
 from dyad_core.geometry import DyadGeometry
 from dyad_core.layers import DyadFeedForward, DyadLinear
 from dyad_core.ops import registry
-from dyad_core.ops.auto import Shape
+from dyad_core.ops.auto import FALLBACK, Shape
+from dyad_core.ops.feed_forward import PLANNED_TOKENS
 from dyad_core.ops.registry import Implementation, Layout
 
 __all__ = ["DENSE", "DTYPES", "PRODUCTS", "Plan", "build", "layer_sizes", "plans"]
@@ -146,6 +147,9 @@ def resolved(requested: str, spec: BenchmarkSpec, geometry: DyadGeometry, pass_:
     Where ``auto`` takes different ones for the layers of a feed-forward, their names are joined by a plus sign.
     """
     device, dtype, trains = torch.device(spec.device), DTYPES[spec.dtype], pass_ == "train_step"
+    planned = spec.module == "feed_forward" and spec.tokens >= PLANNED_TOKENS and device.type == "cpu"
+    if requested == registry.AUTO and planned:
+        return FALLBACK, ""  # DyadFeedForward does not ask the table then
     names = []
     for in_features, out_features in layer_sizes(spec):
         shape = Shape(geometry.variant, geometry.n_blocks, in_features, out_features, spec.tokens, trains)

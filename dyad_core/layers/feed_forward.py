@@ -11,13 +11,10 @@ from dyad_core.errors import Problem, SpecError
 from dyad_core.geometry import Variant
 from dyad_core.layers.linear import DyadLinear, Init
 from dyad_core.ops import auto, registry
-from dyad_core.ops.feed_forward import ACTIVATIONS, Activation, feed_forward
+from dyad_core.ops.feed_forward import ACTIVATIONS, PLANNED_TOKENS, Activation, feed_forward
 from dyad_core.ops.layout import is_direct
 
 __all__ = ["Activation", "DyadFeedForward"]
-
-# With fewer tokens two layers are level or faster (weights on the left, no autograd function to set up).
-PLANNED_TOKENS = 32
 
 
 class DyadFeedForward(nn.Module):

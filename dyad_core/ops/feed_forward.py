@@ -22,13 +22,16 @@ from dyad_core.ops.feature_major import from_hidden, narrow_groups, to_hidden, w
 from dyad_core.ops.layout import TRANSPOSED, neighbours
 from dyad_core.ops.plain import linear_plain
 
-__all__ = ["ACTIVATIONS", "Activation", "feed_forward"]
+__all__ = ["ACTIVATIONS", "PLANNED_TOKENS", "Activation", "feed_forward"]
 
 Layer = tuple[Tensor, Tensor | None, Tensor | None]
 """BLOCKDIAG, BLOCKTRANS (None for ``bd``) and bias (or None)."""
 
 Activation = Literal["relu", "gelu", "silu"]
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu, "silu": F.silu}
+
+PLANNED_TOKENS = 32
+"""With fewer tokens two layers are level or faster: weights on the left, no autograd function to set up."""
 
 # Tokens are taken in parts whose hidden activation is near the processor's cache. Tried for the training step with
 # 2048 tokens (Zen 4, float32, one thread, process time): 8 and 16 MiB are level, and 0.02 to 0.06 of the limit
