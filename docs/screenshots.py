@@ -2,7 +2,7 @@
 
 Start both with ``dyad up``, leave the machine alone, then ``python docs/screenshots.py``. It measures OPT-125m fc1
 (768 → 3072, 4096 tokens, n = 4 and 8, IT, OT and DT) through the service, or takes a finished run by ``--run``, projects
-a made-up matrix (low rank and noise, stronger near the diagonal), and writes one PNG per main page to ``docs/images``.
+a made-up matrix (low rank and noise, stronger near the diagonal), and writes one PNG per main page to ``docs/images``, those of wide layers in dark colours.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -24,7 +25,9 @@ FLAGS = ["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-backgroun
 REQUEST = {"in_features": 768, "out_features": 3072, "tokens": 4096, "n_blocks": [4, 8], "variants": ["it", "ot", "dt"]}
 WIDTH = 1280
 QUERY = "in_features=768&out_features=3072&n_blocks=4&variant=it&grain=1&side=input&feature=5"
-CHAIN = "chain=12~768x3072.4.it_3072x768.4.it&view=locality&depth=4"
+CHAIN = "chain=12~768x3072.4.it_3072x768.4.it&view=locality&depth=2"
+WIDE_QUERY = f"in_features={2**20}&out_features={2**20}&n_blocks=64&variant=it&grain=1&side=input&feature=700"
+WIDE_CHAIN = f"chain=12~{2**20}x{2**20}.64.it&view=groups&depth=2"
 
 
 def measured(api: str) -> str:
@@ -38,15 +41,15 @@ def measured(api: str) -> str:
     return run_id
 
 
-def projected(api: str) -> str:
-    """Send a matrix, project it through the service and return the job's id."""
+def projected(api: str, outputs: int, inputs: int, n_blocks: list[int], examined: int) -> str:
+    """Send a matrix (outputs, inputs), project it through the service for every n and return the job's id."""
     random = np.random.default_rng(0)
-    rows, columns = np.arange(1536)[:, None] / 1536, np.arange(384)[None, :] / 384
-    low_rank = random.standard_normal((1536, 24)) @ random.standard_normal((24, 384)) / 12
-    matrix = low_rank + random.standard_normal((1536, 384)) * (0.4 + 1.5 * np.exp(-8 * np.abs(rows - columns)))
+    rows, columns = np.arange(outputs)[:, None] / outputs, np.arange(inputs)[None, :] / inputs
+    low_rank = random.standard_normal((outputs, 24)) @ random.standard_normal((24, inputs)) / 12
+    matrix = low_rank + random.standard_normal((outputs, inputs)) * (0.4 + 1.5 * np.exp(-8 * np.abs(rows - columns)))
     content = io.BytesIO()
     np.save(content, matrix.astype(np.float32))
-    request = {"n_blocks": [4, 8], "examine": {"variant": "it", "n_blocks": 4}}
+    request = {"n_blocks": n_blocks, "examine": {"variant": "it", "n_blocks": examined}}
     with httpx.Client(base_url=f"{api}/api/v1", trust_env=False, timeout=60.0) as client:
         headers = {"Content-Type": "application/octet-stream"}
         sent = client.post("/uploads", params={"name": "made_up.npy"}, content=content.getvalue(), headers=headers)
@@ -82,25 +85,46 @@ def main() -> None:
     parser.add_argument("--dashboard", default="http://127.0.0.1:8501", help="address of the dashboard")
     parser.add_argument("--api", default="http://127.0.0.1:8000", help="address of the service")
     parser.add_argument("--run", help="id of a finished run to show instead of measuring one")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="take these pictures alone, by their file names")
     arguments = parser.parse_args()
     browser = os.environ.get("DYAD_BROWSER") or shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         sys.exit("No browser was found; DYAD_BROWSER names one.")
-    run_id = arguments.run or measured(arguments.api)
-    job_id = projected(arguments.api)
     IMAGES.mkdir(parents=True, exist_ok=True)
-    expect.set_options(timeout=60_000)
+    expect.set_options(timeout=120_000)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
-        page = chromium.new_context(base_url=arguments.dashboard, color_scheme="light").new_page()
-        page.goto("/system")  # the first page of a cold browser settles its side bar late
-        take(page, f"/?run={run_id}", "layer_lab", charts=2, wait_for="Every candidate")
-        take(page, f"/structure?{QUERY}", "structure", charts=4, wait_for="Reach of stacked layers")
-        take(page, f"/reachability?{CHAIN}", "reachability", charts=5, wait_for="Near dimensions are favoured")
-        take(page, f"/weights?job={job_id}", "weights", charts=4, wait_for="What the pattern drops")
-        take(page, "/runs", "runs", charts=0, wait_for="newest first")
-        take(page, "/system", "system", charts=0, wait_for="Implementations")
+        contexts = {
+            scheme: chromium.new_context(base_url=arguments.dashboard, color_scheme=scheme)
+            for scheme in ("light", "dark")
+        }
+        for name, picture in pictures(arguments.api, arguments.run).items():
+            if arguments.only is None or name in arguments.only:
+                address, charts, wait_for = picture()
+                page = contexts["dark" if name.endswith("_dark") else "light"].new_page()
+                page.goto("/system")  # the first page of a cold browser settles its side bar late
+                take(page, address, name, charts=charts, wait_for=wait_for)
+                page.close()
         chromium.close()
+
+
+def pictures(api: str, run: str | None) -> dict[str, Callable[[], tuple[str, int, str]]]:
+    """Each picture by name: what to do for it, which returns its address, its number of charts and a text of it."""
+
+    def weights(outputs: int, inputs: int, n_blocks: list[int], examined: int) -> tuple[str, int, str]:
+        return f"/weights?job={projected(api, outputs, inputs, n_blocks, examined)}", 4, "What the pattern drops"
+
+    return {
+        "layer_lab": lambda: (f"/?run={run or measured(api)}", 2, "Every candidate"),
+        "structure": lambda: (f"/structure?{QUERY}", 4, "Reach of stacked layers"),
+        "structure_wide_dark": lambda: (f"/structure?{WIDE_QUERY}", 4, "Reach of stacked layers"),
+        "reachability": lambda: (f"/reachability?{CHAIN}", 5, "Near dimensions are favoured"),
+        "reachability_wide_dark": lambda: (f"/reachability?{WIDE_CHAIN}", 6, "Paths through all these layers"),
+        "weights": lambda: weights(1536, 384, [4, 8], 4),
+        "weights_wide_dark": lambda: weights(4096, 1024, [16, 64], 64),
+        "runs": lambda: ("/runs", 0, "newest first"),
+        "system": lambda: ("/system", 0, "Implementations"),
+    }
 
 
 if __name__ == "__main__":
