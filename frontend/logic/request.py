@@ -39,6 +39,8 @@ DEFAULTS: dict[str, Any] = {
     "threads": None,
     "seed": 0,
     "max_seconds": 60.0,
+    "peers": [],
+    "allocator": "default",
 }
 """Every field of a request with the value that the service takes when the field is left out (sizes apart)."""
 
@@ -58,6 +60,8 @@ _OPTIONS = {
     "threads": "--threads",
     "seed": "--seed",
     "max_seconds": "--max-seconds",
+    "peers": "--peers",
+    "allocator": "--allocator",
 }
 _ALWAYS = ("in_features", "out_features", "n_blocks", "variants")
 
@@ -81,7 +85,7 @@ def from_controls(values: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("n_blocks", "grains"):
         numbers = dict.fromkeys(to_number(entry) for entry in request[name])
         request[name] = sorted(numbers, key=lambda item: (not isinstance(item, int), str(item).zfill(12)))
-    for name in ("variants", "implementations", "passes"):
+    for name in ("variants", "implementations", "passes", "peers"):
         request[name] = list(request[name])
     return request
 
