@@ -87,6 +87,8 @@ def test_the_command_line_takes_every_option_that_the_dashboard_shows(capsys: py
         "threads": 3,
         "seed": 7,
         "max_seconds": 2.5,
+        "peers": ["low_rank"],
+        "allocator": "keep_pages",
     }
     command = shlex.split(request.command_line(asked))
     assert set(request._OPTIONS.values()) <= set(command)
