@@ -21,7 +21,7 @@ from dyad_core.errors import ImplementationError, SpecError
 from dyad_core.geometry import DyadGeometry
 from dyad_core.layers import DyadFeedForward, DyadLinear
 from dyad_core.ops import registry
-from dyad_core.ops.auto import FALLBACK, Shape
+from dyad_core.ops.auto import FALLBACK, Shape, standard
 from dyad_core.ops.feed_forward import PLANNED_TOKENS
 from dyad_core.ops.registry import Implementation, Layout
 
@@ -148,7 +148,7 @@ def resolved(requested: str, spec: BenchmarkSpec, geometry: DyadGeometry, pass_:
     """
     device, dtype, trains = torch.device(spec.device), DTYPES[spec.dtype], pass_ == "train_step"
     planned = spec.module == "feed_forward" and spec.tokens >= PLANNED_TOKENS and device.type == "cpu"
-    if requested == registry.AUTO and planned:
+    if requested == registry.AUTO and planned and standard("cpu", dtype, spec.tokens, trains=trains) == FALLBACK:
         return FALLBACK, ""  # DyadFeedForward does not ask the table then
     names = []
     for in_features, out_features in layer_sizes(spec):

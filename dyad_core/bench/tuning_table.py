@@ -84,10 +84,12 @@ def changes(before: Table | None, after: Table) -> list[str]:
             choice.variant, choice.n_blocks, choice.in_features, choice.out_features, choice.tokens, trains
         )
         known = before.nearest(choice.dtype, shape) if before else None
-        old = known.implementation if known else FALLBACK
+        usual = auto.standard(after.device_kind, getattr(torch, choice.dtype), choice.tokens, trains=trains)
+        old = known.implementation if known else usual
         if old != choice.implementation:
             sizes = f"{choice.in_features}→{choice.out_features}, {choice.tokens} tokens"
-            gain = f", {choice.gain:.2f}x of {FALLBACK}" if choice.implementation != FALLBACK else ""
+            against = usual if usual in choice.median_ms else FALLBACK
+            gain = f", {choice.gain:.2f}x of {against}" if choice.implementation != against else ""
             lines.append(
                 f"{choice.variant} n={choice.n_blocks}, {sizes}, {choice.dtype}, {choice.pass_}: "
                 f"{old} → {choice.implementation}{gain}"

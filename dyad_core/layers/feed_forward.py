@@ -133,18 +133,17 @@ class DyadFeedForward(nn.Module):
             tensor.dtype != input.dtype or tensor.device != input.device for tensor in tensors
         ):
             return False
-        return all(layer.implementation in ("eager", registry.AUTO) for layer in layers) and (
-            device_type == "cpu" or self._auto_is_eager(input)
-        )
+        kinds = {layer.implementation for layer in layers}
+        return kinds == {"eager"} or (kinds <= {"eager", registry.AUTO} and self._auto_is_planned(input))
 
-    def _auto_is_eager(self, input: Tensor) -> bool:
-        """Whether ``auto`` names no faster kernel for these sizes; on a CPU nothing plain comes near the plan."""
-        kind, tokens = input.device.type, input.numel() // self.features
-        trains = torch.is_grad_enabled()
+    def _auto_is_planned(self, input: Tensor) -> bool:
+        """Whether ``auto`` means the plan: where nothing else is the standard choice on a CPU, or measured elsewhere."""
+        kind, tokens, trains = input.device.type, input.numel() // self.features, torch.is_grad_enabled()
+        if kind == "cpu":
+            return auto.standard(kind, input.dtype, tokens, trains=trains) == auto.FALLBACK
         shapes = [
             auto.Shape(layer.variant, layer.n_blocks, layer.in_features, layer.out_features, tokens, trains)
             for layer in (self.fc1, self.fc2)
-            if layer.implementation == registry.AUTO
         ]
         return all(auto.preferred(kind, input.dtype, shape) == auto.FALLBACK for shape in shapes)
 

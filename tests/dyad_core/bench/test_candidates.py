@@ -14,7 +14,7 @@ from dyad_core.ops import auto
 
 
 def spec(**changes: object) -> BenchmarkSpec:
-    return BenchmarkSpec(**{"in_features": 24, "out_features": 48, "tokens": 10, **changes})
+    return BenchmarkSpec(**{"in_features": 24, "out_features": 48, "tokens": 40, **changes})
 
 
 def test_dense_comes_first_and_every_geometry_once() -> None:

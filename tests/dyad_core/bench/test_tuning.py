@@ -86,6 +86,12 @@ def test_the_fastest_that_is_clearly_faster_than_eager_is_taken(made_up: Any) ->
     (noisy,) = choices_of(made_up(small(), eager=1.5, concat=[0.5, 3.0, 1.0, 3.0, 0.6]))
     assert noisy.implementation == "eager"
     assert choices_of(made_up(small(), concat=1.0)) == []
+    (few,) = choices_of(made_up(small(), eager=2.0, concat=1.0, transposed=1.01))
+    assert (few.implementation, few.gain) == ("transposed", 1.0), (
+        "the standard choice of a few tokens, not clearly beaten"
+    )
+    (many,) = choices_of(made_up(small(tokens=64), eager=2.0, concat=1.0, transposed=1.5))
+    assert (many.implementation, many.gain) == ("concat", 2.0)
 
 
 def test_a_disturbed_pass_is_marked(made_up: Any) -> None:
@@ -103,7 +109,7 @@ def test_the_table_is_written_read_and_says_what_changed(made_up: Any, tmp_path:
     assert table.measured["implementations"] == list(RIVALS)
     assert table.measured["device_name"] == "AMD EPYC"
     assert "hostname" not in table.measured
-    assert lines[0].startswith("it n=4, 48→96, 8 tokens, float32, forward: eager → concat, 2.00x of eager")
+    assert lines[0].startswith("it n=4, 48→96, 8 tokens, float32, forward: transposed → concat, 2.00x of eager")
     assert [path.name for path in tmp_path.iterdir()] == ["cpu.json"]
     assert "[2/2] 48→96, 64 tokens" in said[1]
 

@@ -60,15 +60,24 @@ def test_the_nearest_size_is_taken(use_table: UseTable) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"variant": "ot"}, {"tokens": 3}, {"tokens": 2049}, {"in_features": 255}, {"n_blocks": 16}, {"trains": True}],
+    "changes", [{"variant": "ot"}, {"tokens": 2049}, {"in_features": 255}, {"n_blocks": 16}, {"trains": True}]
 )
-def test_where_nothing_near_was_measured_it_is_eager(use_table: UseTable, changes: dict[str, Any]) -> None:
+def test_where_nothing_near_was_measured_it_is_the_standard_choice(
+    use_table: UseTable, changes: dict[str, Any]
+) -> None:
     use_table({})
     assert auto.preferred("cpu", torch.float32, shape(**changes)) == "eager"
-    assert auto.preferred("cpu", torch.bfloat16, shape()) == "eager"
-    assert auto.preferred("mps", torch.float32, shape()) == "eager"
-    assert auto.preferred("cpu", torch.float32, shape(tokens=0)) == "eager"
+    assert auto.preferred("mps", torch.float32, shape(**changes)) == "eager"
+
+
+def test_the_standard_choice_depends_on_tokens_gradients_and_dtype(use_table: UseTable) -> None:
+    use_table({})
+    assert auto.preferred("cpu", torch.float32, shape(tokens=3)) == "transposed"
+    assert auto.preferred("cpu", torch.float32, shape(tokens=0)) == "transposed"
+    assert auto.preferred("cpu", torch.float32, shape(tokens=3, trains=True)) == "eager"
+    assert auto.preferred("cpu", torch.float64, shape(tokens=17)) == "eager"
+    assert auto.preferred("cpu", torch.bfloat16, shape()) == "concat"
+    assert auto.preferred("cuda", torch.bfloat16, shape(tokens=3)) == "eager"
 
 
 def test_a_layer_takes_what_the_table_says(use_table: UseTable, monkeypatch: pytest.MonkeyPatch) -> None:
