@@ -173,15 +173,16 @@ def summary(runs: Sequence[BenchmarkRun]) -> list[str]:
     """The last lines: how many standings are first, which targets are met, which points were disturbed."""
     found = [standing for run in runs for standing in standings(run)]
     behind = [standing for standing in found if standing.ahead]
-    slower = [each for each in found if any(rival.name in (SHORT[name] for name in RIVALS) for rival in each.ahead)]
+    slower = {name: sum(any(rival.name == SHORT[name] for rival in each.ahead) for each in found) for name in RIVALS}
     lines = [
         f"{len(found)} standings of auto at {len(runs)} points: first in {len(found) - len(behind)}, "
-        f"behind someone beyond the interval in {len(behind)}, behind the original formulation in {len(slower)}"
+        f"behind someone beyond the interval in {len(behind)}, behind the original formulation in "
+        + ", ".join(f"{count} ({SHORT[name]})" for name, count in slower.items())
     ]
     for name in dict.fromkeys(each.target[0].name for each in found if each.target):
         mine = [each for each in found if each.target and each.target[0].name == name]
         met = sum(bool(each.is_met) for each in mine)
-        lines.append(f"target {'met' if met == len(mine) else 'missed'}, {met} of {len(mine)}: {name}")
+        lines.append(f"target reached by {met} of {len(mine)}: {name}")
     disturbed = [run for run in runs if is_disturbed(run)]
     if disturbed:
         lines.append(f"{len(disturbed)} of {len(runs)} points were disturbed by other work and say little")

@@ -40,7 +40,7 @@ def linear_transposed(
         trans = torch.bmm(weight_blocktrans, columns)  # (n, block_out, T)
         if variant != "it":
             trans = torch.unflatten(trans, 1, (-1, grain)).transpose(0, 1)  # (block_out/g, n, g, T)
-        output = output.reshape(features, tokens) + trans.reshape(features, tokens)
+        output = output.reshape(trans.shape) + trans
     output = output.reshape(features, tokens).T
     if bias is None:
         return output.contiguous()

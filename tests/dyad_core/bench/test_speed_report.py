@@ -72,7 +72,7 @@ def test_a_rival_ahead_and_a_missed_target_are_said(suite_run: MakeSuiteRun) -> 
     assert "bd alone, with half the weights, 3.00" in text
     lines = summary([run])
     assert "first in 0, behind someone beyond the interval in 1, behind the original formulation in 0" in lines[0]
-    assert "target missed, 0 of 1: CPU layer of width ≥ 1024" in lines[1]
+    assert "target reached by 0 of 1: CPU layer of width ≥ 1024" in lines[1]
 
 
 def test_what_the_interval_leaves_open_is_not_called_ahead(suite_run: MakeSuiteRun) -> None:
@@ -89,7 +89,7 @@ def test_what_the_interval_leaves_open_is_not_called_ahead(suite_run: MakeSuiteR
 
 def test_being_behind_the_original_is_counted(suite_run: MakeSuiteRun) -> None:
     slower = suite_run({("it", "eager"): 1.0, ("it", "original_feature_major"): 1.5})
-    assert "behind the original formulation in 1" in summary([slower])[0]
+    assert "behind the original formulation in 0 (original), 1 (feature-major)" in summary([slower])[0]
 
 
 def test_where_auto_is_the_original_it_is_no_rival_of_itself(suite_run: MakeSuiteRun) -> None:
@@ -154,7 +154,7 @@ def test_markdown_holds_the_figures_of_the_run(suite_run: MakeSuiteRun) -> None:
     assert cells == [
         "1024→4096, 512 tokens, float32, forward", "4", "1.90 (95%)", "1.50\\*† (75%)", "", "1.00", "1.30", "1.70", "–",
     ]  # fmt: skip
-    assert "target missed, 1 of 2" in text
+    assert "target reached by 1 of 2" in text
     assert "hostname" not in text
     assert to_markdown([]) == "No point has been measured.\n"
 
