@@ -75,8 +75,11 @@ def show_totals(layer: Layer, whole: PatternJson) -> None:
         )
 
 
-def show_pattern(layer: Layer, whole: PatternJson, answers: Answers) -> None:
-    """Draw the whole weight and, beside it, a close-up of the chosen window."""
+def show_pattern(layer: Layer, whole: PatternJson) -> Answers:
+    """Draw the whole weight and, beside it, a close-up of the chosen window; return the answers for the rest of the page.
+
+    They are asked for once the first picture is on its way: reading them would hold it up.
+    """
     st.header("Where the weights are", anchor=False, divider="gray")
     left, right = st.columns(2, gap="large")
     with left:
@@ -91,6 +94,7 @@ def show_pattern(layer: Layer, whole: PatternJson, answers: Answers) -> None:
             on_select=_take_box,
             selection_mode="box",
         )
+    answers = ask(layer)
     with right:
         st.markdown("**Close-up** of the marked window.")
         try:
@@ -110,6 +114,7 @@ def show_pattern(layer: Layer, whole: PatternJson, answers: Answers) -> None:
             )
         window_controls()
         st.button("Back to the first block corner", on_click=reset_window, icon=":material/my_location:")
+    return answers
 
 
 def _cells_note(layer: Layer, shape: tuple[int, int]) -> str:

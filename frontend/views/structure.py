@@ -8,7 +8,7 @@ from frontend.logic.geometry import Layer
 from frontend.sections.backend import guarded, show_problem
 from frontend.sections.structure_controls import current_layer, geometry_controls, take_address
 from frontend.sections.structure_graph import show_graph
-from frontend.sections.structure_view import ask, show_pattern, show_reach, show_totals, whole_pattern
+from frontend.sections.structure_view import show_pattern, show_reach, show_totals, whole_pattern
 from frontend.sections.structure_weights import show_weights
 
 
@@ -26,9 +26,8 @@ def page() -> None:
     except ApiProblemError as error:
         show_problem(error, heading="**There is no such layer:**")
         return
-    answers = ask(layer)
     show_totals(layer, whole)
-    show_pattern(layer, whole, answers)
+    answers = show_pattern(layer, whole)
     show_weights(layer)
     show_graph(layer, answers)
     show_reach(layer, answers)
