@@ -49,7 +49,8 @@ def gather(features: Tensor, n_blocks: int, grain: int) -> Tensor:
     if wide is None:
         return interleaved(features, n_blocks, grain).flatten(2)
     if wide.dtype in COPIED.values():
-        copied = torch.unflatten(wide, 1, (-1, n_blocks)).permute(2, 0, 1).contiguous()  # (n, T, b/g)
+        copied = wide.new_empty(n_blocks, wide.shape[0], wide.shape[1] // n_blocks)  # (n, T, b/g)
+        copied.copy_(torch.unflatten(wide, 1, (-1, n_blocks)).permute(2, 0, 1))
         return copied.view(features.dtype)
     tokens, units = wide.shape
     # Token-major features are what image code calls channels-last: one row, T columns.
@@ -98,7 +99,8 @@ def widened(features: Tensor, grain: int) -> Tensor | None:
     dtype = kinds.get(grain * features.element_size())
     if dtype is None or features.device.type != "cpu" or not features.is_contiguous() or features.numel() == 0:
         return None
-    if features.is_conj() or features.is_neg():
+    # A side of one element may have any stride and still be contiguous.
+    if features.is_conj() or features.is_neg() or features.stride(-1) != 1:
         return None
     if features.storage_offset() * features.element_size() % dtype.itemsize:
         return None

@@ -72,7 +72,9 @@ class Row:
 
 def rows_of(candidates: Sequence[CandidateJson]) -> list[Row]:
     """Return one row per candidate and pass, in the order of the result."""
-    several = len({c["implementation"] for c in candidates if c["variant"] != "dense"}) > 1
+    keys = [(c["pass"], c["variant"], c["n_blocks"], c["grain"]) for c in candidates]
+    # "auto" may mean another implementation at each size and pass; names tell apart only where one place has several.
+    several = len(set(keys)) < len(keys)
     return [_row(candidate, several) for candidate in candidates]
 
 
@@ -123,13 +125,14 @@ def expected_rows(spec: Mapping[str, Any], known: Iterable[Row], pass_name: str)
 
     The number and order of rows follow from the request alone, so a chart keeps its shape while results come in.
     """
-    found = {_identity(row): row for row in known if row.pass_name == pass_name}
+    answered = [row for row in known if row.pass_name == pass_name]
+    found = {_identity(row): row for row in answered}
     wanted = expected_candidates(spec)
     several = len(spec["implementations"]) > 1
     dense = found.get(("dense", None, None)) or Row("dense", "dense", None, None, "dense", pass_name, "pending", 1.0)
-    if several or len({row.implementation for row in found.values() if not row.is_dense}) > 1:
+    if several or len(answered) > len(found):
         # "auto" resolves to a name that only the service knows: trust its order as soon as it has answered.
-        return [dense, *(row for row in known if row.pass_name == pass_name and not row.is_dense)]
+        return [dense, *(row for row in answered if not row.is_dense)]
     rows = [dense]
     for candidate in wanted:
         key = (candidate["variant"], candidate["n_blocks"], candidate["grain"])
