@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import math
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -31,20 +32,20 @@ __all__ = [
 ]
 
 
-class FactoredLinear(nn.Module):
+class FactoredLinear(nn.Module, ABC):
     """A linear layer whose dense weight is a product of smaller factors."""
 
     in_features: int
     out_features: int
     bias: nn.Parameter
 
+    @abstractmethod
     def factors(self) -> tuple[nn.Parameter, ...]:
         """The weight parameters, without the bias."""
-        raise NotImplementedError
 
+    @abstractmethod
     def dense_rows(self, index: Tensor, factors: Sequence[Tensor]) -> Tensor:
         """Rows of the dense weight that ``factors`` make, (len(index), in_features); differentiable in them."""
-        raise NotImplementedError
 
 
 class LowRankLinear(FactoredLinear):

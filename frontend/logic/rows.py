@@ -160,8 +160,8 @@ def speedups(candidates: Sequence[CandidateJson]) -> str:
 
 
 def best(rows: Iterable[Row]) -> Row | None:
-    """Return the measured DYAD row with the highest median speed-up; the ablation ``bd`` does not compete."""
-    measured = [row for row in rows if row.speedup is not None and row.variant not in ("dense", "bd")]
+    """Return the measured DYAD row with the highest median speed-up; ``bd``, an ablation, and peers do not compete."""
+    measured = [row for row in rows if row.speedup is not None and row.variant in ("it", "ot", "dt")]
     return max(measured, key=lambda row: row.speedup or 0.0, default=None)
 
 

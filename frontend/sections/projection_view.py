@@ -15,12 +15,11 @@ from frontend.logic import words
 from frontend.logic.geometry import Layer
 from frontend.logic.picture import decode_picture, weight_records
 from frontend.logic.projection import candidate_label, candidate_records, sentences, source_line, spectrum_records
-from frontend.schemas import TERMINAL
 from frontend.schemas_weights import ExaminationJson, JobRecord, ProjectionResult, ReorderingJson
 from frontend.sections import structure_data
 from frontend.sections.backend import show_problem, show_unreachable, show_warnings
 from frontend.sections.chart import chart
-from frontend.sections.run_view import POLL_SECONDS
+from frontend.sections.polling import polling_panel
 from frontend.settings import api_url
 
 __all__ = ["projection_view"]
@@ -33,24 +32,8 @@ ENDINGS = {
 
 
 def projection_view(api: ApiClient, record: JobRecord) -> None:
-    """Draw the job and, until it is over, draw it anew every second; see :func:`.run_view.run_view`."""
-    live = record["status"] not in TERMINAL
-    job_id = record["id"]
-
-    def panel() -> None:
-        try:
-            current = api.job(job_id)
-        except BackendUnreachableError as error:
-            show_unreachable(error)
-            return
-        except ApiProblemError as error:
-            show_problem(error)
-            return
-        if live != (current["status"] not in TERMINAL):
-            st.rerun()
-        _show(api, current)
-
-    st.fragment(panel, run_every=POLL_SECONDS if live else None, key="projection")()
+    """Draw the job and, until it is over, draw it anew every second."""
+    polling_panel(record, partial(api.job, record["id"]), partial(_show, api), key="projection")
 
 
 def _show(api: ApiClient, record: JobRecord) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import streamlit as st
 
 from frontend.client import ApiClient, ApiProblemError, BackendUnreachableError
 from frontend.logic import rows as run_rows
 from frontend.logic import words
-from frontend.schemas import TERMINAL, CandidateJson, RunRecord
+from frontend.schemas import CandidateJson, RunRecord
 from frontend.sections.backend import show_problem, show_unreachable, show_warnings
+from frontend.sections.polling import polling_panel
 from frontend.sections.results import show_candidates, show_result
 
 __all__ = ["run_view"]
 
-POLL_SECONDS = 1.0
 # Drawing a chart anew takes a browser about as much processor time as a sample takes: on the machine that measures,
 # once a second kept 0.9 of 2 processors busy. The bar moves every second; figures, once there, every ten.
 FIGURES_SECONDS = 10.0
@@ -36,28 +37,8 @@ ENDINGS = {
 
 
 def run_view(api: ApiClient, record: RunRecord) -> None:
-    """Draw the run and, until it is finished, draw it anew every second.
-
-    There is one such fragment and it is drawn at the top level of the page; once the run is terminal it no longer
-    repeats, and the whole page is drawn once more so that nothing keeps polling.
-    """
-    live = record["status"] not in TERMINAL
-    run_id = record["id"]
-
-    def panel() -> None:
-        try:
-            current = api.run(run_id)
-        except BackendUnreachableError as error:
-            show_unreachable(error)
-            return
-        except ApiProblemError as error:
-            show_problem(error)
-            return
-        if live != (current["status"] not in TERMINAL):
-            st.rerun()
-        _show(api, current)
-
-    st.fragment(panel, run_every=POLL_SECONDS if live else None, key="run")()
+    """Draw the run and, until it is finished, draw it anew every second."""
+    polling_panel(record, partial(api.run, record["id"]), partial(_show, api), key="run")
 
 
 def _show(api: ApiClient, record: RunRecord) -> None:

@@ -25,6 +25,16 @@ def test_rows_hold_what_was_measured(finished: RunRecord) -> None:
     assert best.variant in ("it", "ot", "dt"), "the ablation does not compete"
 
 
+def test_a_peer_does_not_compete_with_dyad() -> None:
+    def candidate(variant: str, speedup: float) -> Any:
+        base = {"variant": variant, "n_blocks": 4, "grain": None, "implementation": variant, "pass": "forward"}
+        return base | {"outcome": "measured", "limit": 2.0, "speedup": speedup}
+
+    best = rows.best(rows.rows_of([candidate("low_rank", 3.0), candidate("it", 1.5), candidate("bd", 4.0)]))
+    assert best is not None
+    assert best.variant == "it"
+
+
 def test_a_chart_has_its_rows_before_anything_is_measured(finished: RunRecord) -> None:
     spec = finished["spec"]
     result = finished["result"]
