@@ -72,8 +72,8 @@ def parse_runs(data: bytes) -> list[BenchmarkRun]:
 
 def _runs(values: dict[str, Any]) -> list[BenchmarkRun]:
     version, runs = values.get("schema_version"), values["runs"]
-    if version != SCHEMA_VERSION or isinstance(version, bool):
-        rule = f"must be {SCHEMA_VERSION}, the newest that this version of dyad-explorer reads"
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
+        rule = f"must be 1 to {SCHEMA_VERSION}, the newest that this version of dyad-explorer reads"
         raise SpecError([Problem("schema_version", rule, version, "update dyad-explorer to read a newer file")])
     if not isinstance(runs, list) or not 0 < len(runs) <= MAX_RUNS:
         raise SpecError([Problem("runs", f"must be a list of 1 to {MAX_RUNS} runs", type(runs).__name__)])

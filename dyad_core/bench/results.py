@@ -25,12 +25,28 @@ __all__ = [
     "Environment",
     "MemoryUse",
     "Outcome",
+    "PassSampling",
+    "Stopped",
+    "compared",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-Outcome = Literal["measured", "incorrect", "out_of_memory", "unsupported", "failed"]
-"""``measured`` has a speed; each other state has none, and ``detail`` says why in a sentence."""
+Outcome = Literal[
+    "faster",
+    "slower",
+    "not_distinguishable",
+    "measured",
+    "incorrect",
+    "out_of_memory",
+    "unsupported",
+    "failed",
+]
+"""How a candidate came out. The first three compare it with the dense twin: its 95 % interval lies above 1.0x, below, or
+holds it. ``measured`` has a speed and nothing to be compared with: the dense twin itself, or a candidate without one. The
+others have no speed, and ``detail`` says why in a sentence."""
+
+Stopped = Literal["target", "budget", "rounds"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +105,13 @@ class MemoryUse:
         allocated_peak_bytes: the most that the pass itself had allocated at one moment (outputs, saved
             activations, gradients, temporaries).
         peak_bytes: parameters + inputs + allocated peak.
-        method: how it was measured.
+        method: how it was measured, or ``"predicted from sizes"``.
+        outputs_bytes: what the pass returns.
+        saved_activations_bytes: what forward keeps for backward beyond parameters and input; 0 without autograd.
+        optimizer_state_bytes: state of the optimizer after its first step; 0 without one.
+        temporaries_bytes: the allocated peak less outputs, saved activations and gradients, at least 0.
+
+    The last four are None in files that are older.
     """
 
     parameters_bytes: int
@@ -98,6 +120,55 @@ class MemoryUse:
     allocated_peak_bytes: int
     peak_bytes: int
     method: str
+    outputs_bytes: int | None = None
+    saved_activations_bytes: int | None = None
+    optimizer_state_bytes: int | None = None
+    temporaries_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class PassSampling:
+    """How the rounds of one pass ended.
+
+    Attributes:
+        pass_: of which pass.
+        rounds: samples of every candidate.
+        looks: how often the intervals were looked at; the intervals are wide enough for all of them.
+        stopped: ``"target"``: every interval is as narrow as wished; ``"budget"``: ``max_seconds`` was spent;
+            ``"rounds"``: the most rounds that are ever taken.
+        target_interval: the wished half width, as a share of the speed-up.
+        widest_interval: the half width that was reached, of the candidate that has the widest; None without one.
+        critical_value: of the standardised statistic, at every look; a single look would have 1.96.
+        method: name and source.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {
+        "alias_generator": lambda name: name.rstrip("_"),
+        "populate_by_name": True,
+    }
+
+    pass_: Pass
+    rounds: int
+    looks: int
+    stopped: Stopped
+    target_interval: float
+    widest_interval: float | None
+    critical_value: float
+    method: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values, the pass under its JSON name."""
+        values = dataclasses.asdict(self)
+        return {"pass": values.pop("pass_"), **values}
+
+    @classmethod
+    def from_dict(cls, values: Any, where: str = "sampling") -> PassSampling:
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            SpecError: for a missing or unknown field or a wrong type; ``where`` begins the field's name.
+        """
+        return build_record(cls, _with_pass(values, where), where)
 
 
 @dataclass(frozen=True)
@@ -109,8 +180,8 @@ class Candidate:
     ``parameters`` counts weights without bias, ``flops`` the products of one call. ``samples_ms`` are all
     samples in the order they were taken, none dropped: milliseconds per call. Sample k of every candidate of a
     pass belongs to the same round, so ratios are paired by position.
-    ``speedup`` is the median over rounds of dense/candidate, ``speedup_low`` and ``speedup_high`` its 95 %
-    bootstrap interval; ``share_of_limit`` is speedup divided by ``limit`` (n/2; n for ``bd``).
+    ``speedup`` is the centre of dense/candidate over rounds, ``speedup_low`` and ``speedup_high`` its 95 %
+    interval, see :mod:`dyad_core.bench.statistics`; ``share_of_limit`` is speedup divided by ``limit`` (n/2; n for ``bd``).
     """
 
     # "pass" is a Python keyword: the attribute is pass_, the JSON field is "pass".
@@ -145,6 +216,19 @@ class Candidate:
     """Whether ``"auto"`` was asked for and meant this implementation, when it was measured."""
     weight_copies: int = 1
     """``decode``: how many copies of the weights the calls rotated through, to more than twice ``cache_bytes``."""
+    memory_predicted: MemoryUse | None = None
+    """What its sizes let expect, to hold ``memory`` against."""
+    bytes_moved: int | None = None
+    """Compulsory traffic of one call: every operand read once, every result written once."""
+    operations: int | None = None
+    """Operations that one call dispatches, views left out."""
+    energy_j: float | None = None
+    """Joules per call where the device counts them."""
+
+    @property
+    def has_speed(self) -> bool:
+        """Whether it was timed."""
+        return self.median_ms is not None
 
     @property
     def label(self) -> str:
@@ -169,12 +253,8 @@ class Candidate:
         Raises:
             SpecError: for a missing or unknown field or a wrong type; ``where`` begins the field's name.
         """
-        if not isinstance(values, dict):
-            raise SpecError([Problem(where, "must be an object", values)])
-        fields = dict(values)
-        if "pass" in fields:
-            fields["pass_"] = fields.pop("pass")
-        for name, kind in (("memory", MemoryUse), ("correctness", Correctness)):
+        fields = _with_pass(values, where)
+        for name, kind in (("memory", MemoryUse), ("memory_predicted", MemoryUse), ("correctness", Correctness)):
             if isinstance(fields.get(name), dict):
                 fields[name] = build_record(kind, fields[name], f"{where}.{name}")
         return build_record(cls, fields, where)
@@ -194,6 +274,7 @@ class BenchmarkRun:
     """One sentence that says what the figures mean."""
     warnings: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
+    sampling: tuple[PassSampling, ...] = ()
 
     def dense(self, pass_: Pass) -> Candidate:
         """Return the dense twin of one pass.
@@ -210,6 +291,7 @@ class BenchmarkRun:
         """Return the run as JSON-ready values, the shape that REST and files share."""
         values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self), allow_nan=False))
         values["candidates"] = [candidate.to_dict() for candidate in self.candidates]
+        values["sampling"] = [each.to_dict() for each in self.sampling]
         return values
 
     @classmethod
@@ -226,8 +308,14 @@ class BenchmarkRun:
             Candidate.from_dict(item, f"candidates.{index}")
             for index, item in enumerate(_sequence(upgraded, "candidates"))
         )
-        rest = {key: value for key, value in upgraded.items() if key not in ("spec", "environment", "candidates")}
-        return build_record(cls, {"spec": spec, "environment": environment, "candidates": candidates, **rest}, "run")
+        read = {"spec": spec, "environment": environment, "candidates": candidates}
+        if "sampling" in upgraded:
+            read["sampling"] = tuple(
+                PassSampling.from_dict(item, f"sampling.{index}")
+                for index, item in enumerate(_sequence(upgraded, "sampling"))
+            )
+        rest = {key: value for key, value in upgraded.items() if key not in read}
+        return build_record(cls, {**read, **rest}, "run")
 
 
 def _spec(values: dict[str, Any]) -> BenchmarkSpec:
@@ -249,7 +337,42 @@ def _sequence(values: dict[str, Any], name: str) -> list[Any]:
     return list(values[name])
 
 
-_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+def _with_pass(values: Any, where: str) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise SpecError([Problem(where, "must be an object", values)])
+    return {"pass_" if name == "pass" else name: value for name, value in values.items()}
+
+
+def compared(speedup_low: float | None, speedup_high: float | None) -> Outcome:
+    """How a candidate with a speed came out against the dense twin, from its interval; None where there is no twin."""
+    if speedup_low is None or speedup_high is None:
+        return "measured"
+    if speedup_low > 1.0:
+        return "faster"
+    return "slower" if speedup_high < 1.0 else "not_distinguishable"
+
+
+def _compared_with_dense(values: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 splits the outcome ``measured`` by the interval; training steps had no optimizer before it."""
+    candidates, spec = values.get("candidates"), values.get("spec")
+    upgraded = {**values, "schema_version": 2}
+    if isinstance(spec, dict):
+        upgraded["spec"] = {"optimizer": "none", **spec}
+    if isinstance(candidates, list):
+        upgraded["candidates"] = [_with_comparison(each) for each in candidates]
+    return upgraded
+
+
+def _with_comparison(values: Any) -> Any:
+    if not isinstance(values, dict) or values.get("outcome") != "measured" or values.get("variant") == "dense":
+        return values
+    low, high = values.get("speedup_low"), values.get("speedup_high")
+    if not isinstance(low, int | float) or not isinstance(high, int | float):
+        return values
+    return {**values, "outcome": compared(low, high)}
+
+
+_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _compared_with_dense}
 """From version k to k + 1; each entry takes and returns the whole file as a dictionary."""
 
 

@@ -18,33 +18,55 @@ from dyad_core.geometry import VARIANTS, DyadGeometry, Variant, positive_integer
 
 __all__ = [
     "ALLOCATORS",
+    "CACHES",
     "DTYPES",
+    "MATMUL_PRECISIONS",
     "MODULES",
+    "OPTIMIZERS",
     "PASSES",
     "PEERS",
     "Allocator",
     "BenchmarkSpec",
+    "Cache",
     "Dtype",
+    "MatmulPrecision",
     "Module",
+    "OptimizerName",
     "Pass",
     "Peer",
 ]
 
 Module = Literal["linear", "feed_forward"]
 Dtype = Literal["float32", "float64", "bfloat16", "float16"]
-Pass = Literal["forward", "train_step", "decode"]
-Peer = Literal["low_rank", "monarch"]
+Pass = Literal["forward", "backward_input", "backward_weight", "train_step", "decode"]
+Peer = Literal["low_rank", "monarch", "dense_again"]
 Allocator = Literal["default", "keep_pages"]
+OptimizerName = Literal["none", "sgd", "adamw"]
+MatmulPrecision = Literal["highest", "high", "medium"]
+Cache = Literal["warm", "flushed"]
 
 MODULES: tuple[Module, ...] = get_args(Module)
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 PASSES: tuple[Pass, ...] = get_args(Pass)
 PEERS: tuple[Peer, ...] = get_args(Peer)
 ALLOCATORS: tuple[Allocator, ...] = get_args(Allocator)
+OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
+MATMUL_PRECISIONS: tuple[MatmulPrecision, ...] = get_args(MatmulPrecision)
+CACHES: tuple[Cache, ...] = get_args(Cache)
 
 MAX_CANDIDATES = 256
+MAX_SEEDS = 100
 MAX_SECONDS = 24 * 3600.0
 MAX_THREADS = 1024
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "module": MODULES,
+    "dtype": DTYPES,
+    "allocator": ALLOCATORS,
+    "optimizer": OPTIMIZERS,
+    "float32_matmul_precision": MATMUL_PRECISIONS,
+    "cache": CACHES,
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +82,8 @@ class BenchmarkSpec:
         variants: ``"it"``, ``"ot"``, ``"dt"`` and the ablation ``"bd"``.
         grains: run lengths of the interleave; 1 is the paper.
         implementations: names from the registry of :mod:`dyad_core.ops`, or ``"auto"``.
-        passes: ``"forward"``; ``"train_step"`` is forward and backward, gradients of the weights and the input;
+        passes: ``"forward"``; ``"backward_input"`` and ``"backward_weight"`` are the backward pass alone, for the gradient
+            of the input or of the parameters; ``"train_step"`` is forward, both gradients and the optimizer's step;
             ``"decode"`` is forward with weights that come from memory and not from the cache, for few tokens.
         dtype: one dtype for the dense twin and every candidate.
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
@@ -71,6 +94,16 @@ class BenchmarkSpec:
             ``"low_rank"``, ``"monarch"``.
         allocator: ``"keep_pages"`` starts the measuring process with a C library that keeps freed memory instead of
             handing it back, for both sides alike; ``"default"`` leaves the settings as they are.
+        optimizer: what ends a ``train_step``: ``"adamw"``, ``"sgd"`` (no momentum) or ``"none"``.
+        float32_matmul_precision: as ``torch.set_float32_matmul_precision``; below ``"highest"`` a GPU may use tf32.
+        compile: measure every candidate and the dense twin under ``torch.compile``.
+        cuda_graph: replay a captured CUDA graph instead of launching kernels one by one, for both sides; CUDA only.
+        cache: ``"flushed"`` overwrites the last-level cache before every call, outside of the timed part.
+        n_seeds: weights and inputs are drawn anew from ``seed``, ``seed + 1``, …, each for an equal share of the rounds.
+        target_interval: sampling of a pass stops when every 95 % interval is at most this far from its speed-up on
+            either side, as a share of it; 0.02 is ±2 %.
+
+    ``peers`` may also hold ``"dense_again"``, a second dense twin: the A/A control, whose true speed-up is 1.
 
     Raises:
         SpecError: with one problem per wrong field.
@@ -95,6 +128,13 @@ class BenchmarkSpec:
     max_seconds: float = 60.0
     peers: tuple[Peer, ...] = ()
     allocator: Allocator = "default"
+    optimizer: OptimizerName = "adamw"
+    float32_matmul_precision: MatmulPrecision = "highest"
+    compile: bool = False
+    cuda_graph: bool = False
+    cache: Cache = "warm"
+    n_seeds: int = 1
+    target_interval: float = 0.02
 
     def __post_init__(self) -> None:
         """Turn lists into tuples, check every rule, report all problems at once."""
@@ -111,7 +151,7 @@ class BenchmarkSpec:
             for name in ("in_features", "out_features", "tokens")
             if (problem := positive_integer(name, getattr(self, name))) is not None
         ]
-        for name, allowed in (("module", MODULES), ("dtype", DTYPES), ("allocator", ALLOCATORS)):
+        for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 problems.append(Problem(name, f"must be one of {', '.join(allowed)}", getattr(self, name)))
         if not _is_device(self.device):
@@ -125,6 +165,23 @@ class BenchmarkSpec:
         if not _is_number(self.max_seconds) or not 0 < self.max_seconds <= MAX_SECONDS:
             rule = f"must be a number of seconds above 0 and at most {MAX_SECONDS:.0f}"
             problems.append(Problem("max_seconds", rule, self.max_seconds))
+        return [*problems, *self._sampling_problems()]
+
+    def _sampling_problems(self) -> list[Problem]:
+        problems = [
+            Problem(name, "must be true or false", getattr(self, name))
+            for name in ("compile", "cuda_graph")
+            if not isinstance(getattr(self, name), bool)
+        ]
+        if (problem := positive_integer("n_seeds", self.n_seeds)) is not None:
+            problems.append(problem)
+        elif self.n_seeds > MAX_SEEDS:
+            problems.append(Problem("n_seeds", f"must be at most {MAX_SEEDS}", self.n_seeds))
+        if not _is_number(self.target_interval) or not 0 < self.target_interval < 1:
+            rule = "must be a number above 0 and below 1"
+            problems.append(Problem("target_interval", rule, self.target_interval, "0.02 is an interval of ±2 %"))
+        if self.cuda_graph is True and isinstance(self.device, str) and self.device == "cpu":
+            problems.append(Problem("cuda_graph", "must be false on a CPU, which has no CUDA graphs", True))
         return problems
 
     def _list_problems(self) -> list[Problem]:
@@ -220,7 +277,17 @@ class BenchmarkSpec:
 
         A field that a later version added counts only where it is set, so that older requests keep their identity.
         """
-        added = {"peers": (), "allocator": "default"}
+        added = {
+            "peers": (),
+            "allocator": "default",
+            "optimizer": "none" if "train_step" in self.passes else self.optimizer,
+            "float32_matmul_precision": "highest",
+            "compile": False,
+            "cuda_graph": False,
+            "cache": "warm",
+            "n_seeds": 1,
+            "target_interval": 0.02,
+        }
         values = {name: value for name, value in asdict(self).items() if name not in added or value != added[name]}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 

@@ -107,7 +107,7 @@ def choices_of(run: BenchmarkRun) -> list[Choice]:
     for pass_ in run.spec.passes:
         rivals: dict[tuple[str, int], dict[str, Candidate]] = {}
         for candidate in run.candidates:
-            if candidate.pass_ == pass_ and candidate.n_blocks is not None and candidate.outcome == "measured":
+            if candidate.pass_ == pass_ and candidate.n_blocks is not None and candidate.has_speed:
                 rivals.setdefault((candidate.variant, candidate.n_blocks), {})[candidate.implementation] = candidate
         disturbed = is_disturbed(run, pass_)
         found += [
