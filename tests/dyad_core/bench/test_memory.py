@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from dyad_core.bench import BenchmarkSpec
+from dyad_core.bench import BenchmarkSpec, MemoryUse
 from dyad_core.bench.candidates import build, plans
-from dyad_core.bench.memory import allocated_peak, measure_memory, peak_of
-from dyad_core.bench.passes import operands
+from dyad_core.bench.memory import allocated_peak, measure_memory, peak_of, saved_activations_bytes, storages
+from dyad_core.bench.passes import operands, run_pass
 
 CPU = torch.device("cpu")
 KB = 1000
@@ -83,3 +83,84 @@ def test_cuda_memory_of_a_dense_forward_is_its_output() -> None:
     measure_memory(module, fed)  # the first call also allocates the library's workspace
     found = measure_memory(module, fed)
     assert found.allocated_peak_bytes == 4 * 128 * 128
+
+
+def split_of(found: MemoryUse) -> tuple[int | None, ...]:
+    return found.outputs_bytes, found.saved_activations_bytes, found.optimizer_state_bytes, found.temporaries_bytes
+
+
+def test_a_dense_forward_is_all_output() -> None:
+    spec = BenchmarkSpec(64, 128, tokens=100)
+    assert split_of(measure_memory(nn.Linear(64, 128), operands(spec, "forward"))) == (4 * 100 * 128, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("variant", "saved", "temporary"), [("it", 0, 64), ("ot", 0, 128), ("dt", 0, 64 + 128), ("bd", 0, 0)]
+)
+def test_a_linear_saves_no_more_than_its_dense_twin_and_copies_its_interleaved_sides(
+    variant: str, saved: int, temporary: int
+) -> None:
+    spec = BenchmarkSpec(64, 128, tokens=100, n_blocks=[4], variants=[variant], implementations=["eager"])
+    fed = operands(spec, "train_step")
+    dense, dyad = (measure_memory(build(plan, spec), fed) for plan in plans(spec))
+    assert split_of(dense) == (4 * 100 * 128, 0, 0, 0)
+    assert split_of(dyad) == (4 * 100 * 128, saved, 0, 4 * 100 * temporary)
+
+
+@pytest.mark.parametrize(("variant", "gathered"), [("it", 1), ("ot", 0), ("dt", 1), ("bd", 0)])
+def test_a_feed_forward_saves_its_hidden_activation_and_one_gathered_copy_of_the_narrow_side(
+    variant: str, gathered: int
+) -> None:
+    spec = BenchmarkSpec(
+        64, 256, module="feed_forward", tokens=100, n_blocks=[4], variants=[variant], implementations=["eager"]
+    )
+    fed = operands(spec, "train_step")
+    dense, dyad = (measure_memory(build(plan, spec), fed) for plan in plans(spec))
+    assert dense.saved_activations_bytes == 4 * 100 * 256
+    assert dyad.saved_activations_bytes == 4 * 100 * (256 + gathered * 64)
+
+
+def test_a_saved_storage_counts_once_and_the_output_is_no_saved_activation() -> None:
+    weight = torch.ones(100, requires_grad=True)
+
+    def call() -> torch.Tensor:
+        hidden = weight.exp()  # saves its result
+        product = hidden.view(10, 10) * hidden.view(10, 10).T  # two views of it
+        return product.sigmoid()  # saves its result, which is the output
+
+    held = storages([weight])
+    assert saved_activations_bytes(call, held) == 4 * 100
+
+
+def test_the_optimizers_state_is_part_of_the_peak() -> None:
+    spec = BenchmarkSpec(64, 128, tokens=100)
+    fed, module = operands(spec, "train_step"), nn.Linear(64, 128)
+    without = measure_memory(module, fed)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=0.0)
+    assert measure_memory(module, fed, optimizer=optimizer).optimizer_state_bytes == 0
+
+    def step() -> torch.Tensor:
+        output = run_pass(module, fed)
+        optimizer.step()
+        return output
+
+    step()
+    found = measure_memory(module, fed, run=step, optimizer=optimizer)
+    # Two moments each, and one step counter of a single float32 for each of the two parameters.
+    assert found.optimizer_state_bytes == 2 * found.parameters_bytes + 2 * 4
+    assert found.peak_bytes >= without.peak_bytes + found.optimizer_state_bytes
+    assert found.gradients_bytes == without.gradients_bytes
+    assert fed.input.grad is None
+
+
+def test_a_run_that_raises_leaves_no_gradients() -> None:
+    spec = BenchmarkSpec(64, 128, tokens=100)
+    fed, module = operands(spec, "train_step"), nn.Linear(64, 128)
+
+    def step() -> torch.Tensor:
+        run_pass(module, fed)
+        raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        measure_memory(module, fed, run=step)
+    assert all(parameter.grad is None for parameter in module.parameters())
