@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from dyad_core.errors import Problem, SpecError
 
-__all__ = ["build_record"]
+__all__ = ["build_record", "read_record"]
 
 T = TypeVar("T")
 
@@ -43,6 +43,38 @@ def build_record(kind: type[T], values: dict[str, Any], where: str) -> T:
     if problems:
         raise SpecError(problems)
     return kind(**checked)
+
+
+def read_record(kind: type[T], values: Any, where: str) -> T:
+    """Like :func:`build_record` for records that hold records: each field that is one, or a list of them, is read first.
+
+    A field whose name ends in an underscore has none in JSON (``pass_`` is ``"pass"``).
+
+    Raises:
+        SpecError: with every wrong field of the first record that has one; ``where`` begins its name.
+    """
+    if not isinstance(values, dict):
+        raise SpecError([Problem(where, "must be an object", _short(values))])
+    aliases = {name.rstrip("_"): name for name in get_type_hints(kind)}
+    given: dict[str, Any] = {aliases.get(str(name), str(name)): value for name, value in values.items()}
+    for name, wanted in get_type_hints(kind).items():
+        inner = _record_in(wanted)
+        if inner is None or given.get(name) is None:
+            continue
+        value, named = given[name], _named(where, name)
+        if isinstance(value, list | tuple):
+            given[name] = [read_record(inner, item, f"{named}.{index}") for index, item in enumerate(value)]
+        else:
+            given[name] = read_record(inner, value, named)
+    return build_record(kind, given, where)
+
+
+def _record_in(wanted: Any) -> type[Any] | None:
+    """The record class inside an annotation: itself, or the one of a union with None or of a tuple."""
+    for each in (wanted, *get_args(wanted)):
+        if isinstance(each, type) and dataclasses.is_dataclass(each):
+            return each
+    return None
 
 
 def _fits(value: Any, wanted: Any) -> bool:
