@@ -10,12 +10,15 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dyad_core.bench.machine import usable_cpus
-from dyad_core.bench.results import BenchmarkRun
-from dyad_core.bench.spec import Pass
 
-__all__ = ["Disturbance", "is_disturbed", "others_share"]
+if TYPE_CHECKING:
+    from dyad_core.bench.results import BenchmarkRun
+    from dyad_core.bench.spec import Pass
+
+__all__ = ["DISTURBED", "Disturbance", "Moment", "is_disturbed", "now", "others_between", "others_share"]
 
 STAT = Path("/proc/stat")
 # Columns of a cpu line: user nice system idle iowait irq softirq steal; guest time is inside user already.
@@ -23,9 +26,10 @@ BUSY_COLUMNS = (0, 1, 2, 5, 6, 7)
 # Counters tick 100 times a second, so shorter stretches say nothing.
 SHORTEST_S = 0.5
 DISTURBED_SHARE = 0.1
-
+"""Of our processors: what others may take before a measurement is called disturbed."""
 
 DISTURBED = "disturbed:"
+"""How the sentence of a disturbance begins, wherever it is written."""
 
 
 @dataclass(frozen=True)
