@@ -20,7 +20,7 @@ import torch
 from dyad_core._version import __version__
 from dyad_core.bench.disturbance import DISTURBED_SHARE, now, others_between
 from dyad_core.bench.machine import cpu_name, host_memory, last_level_cache_bytes, usable_cpus
-from dyad_core.bench.records import build_record
+from dyad_core.bench.records import read_record
 from dyad_core.bench.timer import Call, Clock, clock_for
 from dyad_core.errors import Problem, SpecError
 
@@ -46,13 +46,6 @@ class Rate:
     median: float
     q1: float
     q3: float
-
-    def __post_init__(self) -> None:
-        """Refuse what no machine has: everything divides by these."""
-        named = (("median", self.median), ("q1", self.q1), ("q3", self.q3))
-        problems = [Problem(name, "must be above 0", value) for name, value in named if not value > 0]
-        if problems:
-            raise SpecError(problems)
 
 
 @dataclass(frozen=True)
@@ -89,6 +82,18 @@ class Ceilings:
     measured_at: str
     versions: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse what no machine has: everything divides by these."""
+        rates = {"flops_per_s": self.flops_per_s, "bytes_per_s": self.bytes_per_s, "launch_us": self.launch_us}
+        problems = [
+            Problem(f"ceilings.{name}.{part}", "must be above 0", value)
+            for name, each in rates.items()
+            for part, value in dataclasses.asdict(each).items()
+            if not value > 0
+        ]
+        if problems:
+            raise SpecError(problems)
+
     @property
     def disturbed(self) -> bool:
         """Whether other work took a noticeable share of the processors while this was measured."""
@@ -110,17 +115,7 @@ class Ceilings:
         Raises:
             SpecError: for a missing or unknown field, a wrong type, or a rate that is not positive.
         """
-        if not isinstance(values, dict):
-            raise SpecError([Problem(where, "must be an object", values)])
-        fields = dict(values)
-        for name in ("flops_per_s", "bytes_per_s", "launch_us"):
-            if isinstance(fields.get(name), dict):
-                try:
-                    fields[name] = build_record(Rate, fields[name], f"{where}.{name}")
-                except SpecError as error:
-                    named = [p if "." in p.field else p.under(f"{where}.{name}") for p in error.problems]
-                    raise SpecError(named) from error
-        return build_record(cls, fields, where)
+        return read_record(cls, values, where)
 
 
 def measure_ceilings(device: str, dtype: str, threads: int) -> Ceilings:
