@@ -1,16 +1,22 @@
-"""Result files: one run, or several under ``{"schema_version": 1, "runs": [...]}``; JSON, UTF-8.
+"""Result files: one run, or several under ``{"schema_version": 2, "runs": [...]}``; JSON, UTF-8.
 
-Files come from other machines, so nothing in them is trusted: size before parsing, then shape, then every field.
+Files come from other machines, so nothing in them is trusted: size and first bytes before anything is read, then the text
+(:mod:`dyad_core.bench.json_text`), then the shape, every field and what the figures must at least be. A wrong field is named
+with its line. Older schemas are upgraded, newer ones refused with a sentence.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from dyad_core.bench.results import SCHEMA_VERSION, BenchmarkRun
+from dyad_core.bench.json_text import JsonText, check_header, read_json
+from dyad_core.bench.results import SCHEMA_VERSION, BenchmarkRun, Candidate
 from dyad_core.errors import Problem, SpecError
 
 __all__ = ["MAX_FILE_BYTES", "MAX_RUNS", "load_runs", "parse_runs", "save_runs"]
@@ -19,6 +25,7 @@ MAX_FILE_BYTES = 64 * 2**20
 """A run of the largest request (256 candidates, two passes, 30 samples each) is under 2 MiB."""
 
 MAX_RUNS = 1000
+HEADER_BYTES = 64
 
 
 def save_runs(path: Path | str, runs: Sequence[BenchmarkRun]) -> None:
@@ -51,41 +58,88 @@ def load_runs(source: Path | str | bytes) -> list[BenchmarkRun]:
     path = Path(source)
     try:
         with path.open("rb") as file:
-            return parse_runs(file.read(MAX_FILE_BYTES + 1))
+            if (size := path.stat().st_size) > MAX_FILE_BYTES:
+                raise _too_large(f"{size:,} bytes")
+            head = file.read(HEADER_BYTES)
+            check_header(head)
+            data = head + file.read(MAX_FILE_BYTES + 1 - len(head))
     except OSError as error:
         raise SpecError([Problem("file", f"must be readable, and is not: {error.strerror}", str(path))]) from error
+    return parse_runs(data)
 
 
 def parse_runs(data: bytes) -> list[BenchmarkRun]:
-    """Read the bytes of a result file; errors as for :func:`load_runs`."""
+    """Read the bytes of a result file; errors as for :func:`load_runs`.
+
+    Raises:
+        NotJson: a SpecError; the bytes are no JSON text at all.
+    """
     if len(data) > MAX_FILE_BYTES:
-        rule = f"must be at most {MAX_FILE_BYTES:,} bytes"
-        raise SpecError([Problem("file", rule, f"more than {MAX_FILE_BYTES:,} bytes")])
+        raise _too_large(f"more than {MAX_FILE_BYTES:,} bytes")
+    read = read_json(data)
+    with _placing(read):
+        if not isinstance(read.values, dict):
+            raise SpecError([Problem("run", "must be a JSON object", type(read.values).__name__)])
+        return _several(read.values) if "runs" in read.values else [_one(read.values)]
+
+
+def _too_large(received: str) -> SpecError:
+    return SpecError([Problem("file", f"must be at most {MAX_FILE_BYTES:,} bytes", received)])
+
+
+@contextmanager
+def _placing(read: JsonText) -> Iterator[None]:
     try:
-        values = json.loads(data, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise SpecError([Problem("file", f"must be JSON: {error}", f"{len(data):,} bytes")]) from error
-    if not isinstance(values, dict) or "runs" not in values:
-        return [BenchmarkRun.from_dict(values)]
-    return _runs(values)
+        yield
+    except SpecError as error:
+        raise read.placed(error.problems) from error
 
 
-def _runs(values: dict[str, Any]) -> list[BenchmarkRun]:
+def _several(values: dict[str, Any]) -> list[BenchmarkRun]:
     version, runs = values.get("schema_version"), values["runs"]
     if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
-        rule = f"must be 1 to {SCHEMA_VERSION}, the newest that this version of dyad-explorer reads"
+        rule = f"must be an integer from 1 to {SCHEMA_VERSION}, the newest that this version of dyad-explorer reads"
         raise SpecError([Problem("schema_version", rule, version, "update dyad-explorer to read a newer file")])
     if not isinstance(runs, list) or not 0 < len(runs) <= MAX_RUNS:
-        raise SpecError([Problem("runs", f"must be a list of 1 to {MAX_RUNS} runs", type(runs).__name__)])
+        received = f"{len(runs):,} runs" if isinstance(runs, list) else type(runs).__name__
+        raise SpecError([Problem("runs", f"must be a list of 1 to {MAX_RUNS} runs", received)])
+    if unknown := values.keys() - {"schema_version", "runs"}:
+        known = "a file of several runs has schema_version and runs"
+        raise SpecError([Problem(name, "is not a field of a result file", None, known) for name in sorted(unknown)])
     read = []
     for index, run in enumerate(runs):
         try:
-            read.append(BenchmarkRun.from_dict(run))
+            read.append(_one(run))
         except SpecError as error:
             raise SpecError([problem.under(f"runs.{index}") for problem in error.problems]) from error
     return read
 
 
-def _no_constant(name: str) -> NoReturn:
-    msg = f"{name} is not a JSON number"
-    raise ValueError(msg)
+def _one(values: Any) -> BenchmarkRun:
+    run = BenchmarkRun.from_dict(values)
+    if problems := list(_implausible(run)):
+        raise SpecError(problems)
+    return run
+
+
+def _implausible(run: BenchmarkRun) -> Iterator[Problem]:
+    """What no measurement can have said, whatever its type."""
+    try:
+        moment = datetime.fromisoformat(run.created_at)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        rule = "must be a moment with its time zone, ISO 8601"
+        yield Problem("created_at", rule, run.created_at, "for example 2026-01-31T12:00:00+00:00")
+    for index, candidate in enumerate(run.candidates):
+        yield from _implausible_figures(candidate, f"candidates.{index}")
+
+
+def _implausible_figures(candidate: Candidate, where: str) -> Iterator[Problem]:
+    bad = next((number for number, sample in enumerate(candidate.samples_ms) if sample <= 0), None)
+    if bad is not None:
+        yield Problem(f"{where}.samples_ms.{bad}", "must be above 0 milliseconds", candidate.samples_ms[bad])
+    for name in ("median_ms", "q1_ms", "q3_ms", "speedup", "speedup_low", "speedup_high", "limit"):
+        value = getattr(candidate, name)
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            yield Problem(f"{where}.{name}", "must be above 0", value)

@@ -7,6 +7,7 @@ booleans, literals, unions with None, homogeneous tuples, dictionaries, and othe
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -26,7 +27,7 @@ def build_record(kind: type[T], values: dict[str, Any], where: str) -> T:
     Raises:
         SpecError: with every wrong field; ``where`` begins its name.
     """
-    types = get_type_hints(kind)
+    types = _types(kind)
     known = {description.name: description for description in dataclasses.fields(kind)}  # type: ignore[arg-type]
     problems = [Problem(_named(where, name), "is not a field of this record") for name in values if name not in known]
     checked: dict[str, Any] = {}
@@ -55,9 +56,9 @@ def read_record(kind: type[T], values: Any, where: str) -> T:
     """
     if not isinstance(values, dict):
         raise SpecError([Problem(where, "must be an object", _short(values))])
-    aliases = {name.rstrip("_"): name for name in get_type_hints(kind)}
+    aliases = {name.rstrip("_"): name for name in _types(kind)}
     given: dict[str, Any] = {aliases.get(str(name), str(name)): value for name, value in values.items()}
-    for name, wanted in get_type_hints(kind).items():
+    for name, wanted in _types(kind).items():
         inner = _record_in(wanted)
         if inner is None or given.get(name) is None:
             continue
@@ -67,6 +68,12 @@ def read_record(kind: type[T], values: Any, where: str) -> T:
         else:
             given[name] = read_record(inner, value, named)
     return build_record(kind, given, where)
+
+
+@functools.cache
+def _types(kind: type[Any]) -> dict[str, Any]:
+    """Annotations of a record; evaluating them costs more than everything else here."""
+    return get_type_hints(kind)
 
 
 def _record_in(wanted: Any) -> type[Any] | None:
@@ -89,10 +96,17 @@ def _fits(value: Any, wanted: Any) -> bool:
     if origin is dict:
         return isinstance(value, dict) and all(_fits(item, arguments[1]) for item in value.values())
     if wanted is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
     if wanted is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, wanted)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the largest float
+        return False
 
 
 def _named(where: str, name: str) -> str:

@@ -48,3 +48,8 @@ def test_a_wrong_field_is_named_with_its_place(values: object, field: str) -> No
         read_record(Outer, values, "file")
 
     assert [problem.field for problem in caught.value.problems] == [field]
+
+
+def test_an_integer_that_no_float_holds_is_refused() -> None:
+    with pytest.raises(SpecError, match=r"file\.scores"):
+        read_record(Outer, {"one": {"size": 1}, "scores": {"a": 10**400}}, "file")
