@@ -7,7 +7,6 @@ booleans, literals, unions with None, homogeneous tuples, dictionaries, and othe
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -70,10 +69,14 @@ def read_record(kind: type[T], values: Any, where: str) -> T:
     return build_record(kind, given, where)
 
 
-@functools.cache
+_KNOWN: dict[type[Any], dict[str, Any]] = {}
+
+
 def _types(kind: type[Any]) -> dict[str, Any]:
-    """Annotations of a record; evaluating them costs more than everything else here."""
-    return get_type_hints(kind)
+    """Annotations of a record, evaluated once: that costs more than everything else here."""
+    if kind not in _KNOWN:
+        _KNOWN[kind] = get_type_hints(kind)
+    return _KNOWN[kind]
 
 
 def _record_in(wanted: Any) -> type[Any] | None:
