@@ -8,7 +8,6 @@ with its line. Older schemas are upgraded, newer ones refused with a sentence.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,6 +24,10 @@ MAX_FILE_BYTES = 64 * 2**20
 """A run of the largest request (256 candidates, two passes, 30 samples each) is under 2 MiB."""
 
 MAX_RUNS = 1000
+
+LEAST, MOST = 1e-9, 1e12
+"""Times in milliseconds and ratios outside of these were never measured: a femtosecond, three decades."""
+
 HEADER_BYTES = 64
 
 
@@ -136,10 +139,11 @@ def _implausible(run: BenchmarkRun) -> Iterator[Problem]:
 
 
 def _implausible_figures(candidate: Candidate, where: str) -> Iterator[Problem]:
-    bad = next((number for number, sample in enumerate(candidate.samples_ms) if sample <= 0), None)
+    rule = f"must lie between {LEAST:g} and {MOST:g}"
+    bad = next((number for number, sample in enumerate(candidate.samples_ms) if not LEAST <= sample <= MOST), None)
     if bad is not None:
-        yield Problem(f"{where}.samples_ms.{bad}", "must be above 0 milliseconds", candidate.samples_ms[bad])
+        yield Problem(f"{where}.samples_ms.{bad}", f"{rule} milliseconds", candidate.samples_ms[bad])
     for name in ("median_ms", "q1_ms", "q3_ms", "speedup", "speedup_low", "speedup_high", "limit"):
         value = getattr(candidate, name)
-        if value is not None and not (value > 0 and math.isfinite(value)):
-            yield Problem(f"{where}.{name}", "must be above 0", value)
+        if value is not None and not LEAST <= value <= MOST:
+            yield Problem(f"{where}.{name}", rule, value)
