@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from dyad_core.bench.peers import build_peer, peer_parameters, unavailable
+from dyad_core.bench.peers import FactoredLinear, build_peer, peer_parameters, unavailable
 from dyad_core.bench.spec import BenchmarkSpec, Pass, Peer
 from dyad_core.errors import ImplementationError, SpecError
 from dyad_core.geometry import DyadGeometry
@@ -25,9 +25,23 @@ from dyad_core.ops.auto import FALLBACK, Shape, standard
 from dyad_core.ops.feed_forward import PLANNED_TOKENS
 from dyad_core.ops.registry import Implementation, Layout
 
-__all__ = ["DENSE", "DTYPES", "PRODUCTS", "Plan", "build", "layer_sizes", "plans"]
+__all__ = [
+    "CONTROL",
+    "DENSE",
+    "DTYPES",
+    "PRODUCTS",
+    "WITH_GRADIENTS",
+    "Plan",
+    "build",
+    "layer_sizes",
+    "plans",
+    "reseed",
+]
 
 DENSE = "dense"
+
+CONTROL: Peer = "dense_again"
+"""A second dense twin: whatever the engine says of it beyond 1.0x is wrong."""
 
 JOINED = "+"
 
@@ -39,7 +53,10 @@ DTYPES: dict[str, torch.dtype] = {
 }
 
 # Forward is one product per weight, backward two more: gradient of the input and gradient of the weight.
-PRODUCTS: dict[Pass, int] = {"forward": 1, "train_step": 3, "decode": 1}
+PRODUCTS: dict[Pass, int] = {"forward": 1, "backward_input": 1, "backward_weight": 1, "train_step": 3, "decode": 1}
+
+WITH_GRADIENTS: tuple[Pass, ...] = ("backward_input", "backward_weight", "train_step")
+"""Passes whose forward keeps what a backward needs."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +69,7 @@ class Plan:
         implementation: resolved name, never ``"auto"``; ``"dense"`` for the dense twin, a peer's own name.
         unsupported: why it cannot run here; empty when it can.
         peer: which peer this is, None for the dense twin and DYAD.
-        equal_n: the n at which a peer has a DYAD's parameters.
+        equal_n: the n at which a peer has a DYAD's parameters; None for the A/A control, which has dense's.
         chosen_by_auto: whether ``"auto"`` was asked for and means this; then it is built so, lookup included.
     """
 
@@ -121,8 +138,10 @@ def plans(spec: BenchmarkSpec, pass_: Pass | None = None) -> list[Plan]:
     found = [Plan(DENSE, None, DENSE)]
     for geometry in spec.geometries():
         found += dyad_plans(spec, geometry, pass_ or spec.passes[0])
+    if CONTROL in spec.peers:
+        found.append(Plan(CONTROL, None, CONTROL, peer=CONTROL))
     for n in spec.n_blocks:
-        for peer in spec.peers:
+        for peer in (each for each in spec.peers if each != CONTROL):
             found.append(Plan(f"{peer} n={n}", None, peer, unavailable(peer), peer=peer, equal_n=n))
     return found
 
@@ -146,7 +165,7 @@ def resolved(requested: str, spec: BenchmarkSpec, geometry: DyadGeometry, pass_:
 
     Where ``auto`` takes different ones for the layers of a feed-forward, their names are joined by a plus sign.
     """
-    device, dtype, trains = torch.device(spec.device), DTYPES[spec.dtype], pass_ == "train_step"
+    device, dtype, trains = torch.device(spec.device), DTYPES[spec.dtype], pass_ in WITH_GRADIENTS
     planned = spec.module == "feed_forward" and spec.tokens >= PLANNED_TOKENS and device.type == "cpu"
     if requested == registry.AUTO and planned and standard("cpu", dtype, spec.tokens, trains=trains) == FALLBACK:
         return FALLBACK, ""  # DyadFeedForward does not ask the table then
@@ -182,6 +201,16 @@ def build(plan: Plan, spec: BenchmarkSpec) -> nn.Module:
             grain=geometry.grain,
             implementation=registry.AUTO if plan.chosen_by_auto else plan.implementation,
         )
+
+
+def reseed(module: nn.Module, seed: int) -> None:
+    """Draw the parameters of a built candidate anew, in place; the global random state of torch is left as it was."""
+    device = next(module.parameters()).device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        for part in module.modules():
+            if isinstance(part, DyadLinear | FactoredLinear | nn.Linear):
+                part.reset_parameters()
 
 
 def plain_module(plan: Plan, spec: BenchmarkSpec, device: torch.device, dtype: torch.dtype) -> nn.Module:

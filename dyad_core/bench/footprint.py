@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from dyad_core.bench.candidates import DTYPES, layer_sizes, plans
+from dyad_core.bench.candidates import DTYPES, WITH_GRADIENTS, layer_sizes, plans
 from dyad_core.bench.correctness import CHECKED_TOKENS
 from dyad_core.bench.oracle import CHUNK_ELEMENTS
 from dyad_core.bench.rotation import ASSUMED_BYTES, cache_bytes
@@ -48,7 +48,7 @@ class Footprint:
 def footprint(spec: BenchmarkSpec) -> Footprint:
     """Estimate from above what ``spec`` needs on its device. Allocates nothing, whatever the sizes."""
     item = DTYPES[spec.dtype].itemsize
-    trains = "train_step" in spec.passes
+    trains = any(pass_ in WITH_GRADIENTS for pass_ in spec.passes)
     # auto may take another implementation in each pass: weights are the same, copies need not be.
     of_passes = [plan for pass_ in spec.passes for plan in plans(spec, pass_)]
     planned = plans(spec)

@@ -6,17 +6,29 @@ implementation declares. Making a closure does all set-up, so that only the call
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from dyad_core.bench.candidates import DTYPES
-from dyad_core.bench.spec import BenchmarkSpec, Pass
+from dyad_core.bench.candidates import DTYPES, WITH_GRADIENTS
+from dyad_core.bench.spec import BenchmarkSpec, OptimizerName, Pass
 from dyad_core.bench.timer import Call
 from dyad_core.ops.registry import Layout
 
-__all__ = ["Operands", "laid_out", "make_call", "operands", "reset_gradients", "run_pass"]
+__all__ = [
+    "Operands",
+    "backward_call",
+    "laid_out",
+    "make_call",
+    "make_optimizer",
+    "operands",
+    "reset_gradients",
+    "run_pass",
+    "wanting",
+]
 
 
 @dataclass(frozen=True)
@@ -24,24 +36,24 @@ class Operands:
     """What every candidate of a pass is fed.
 
     Attributes:
-        input: (tokens, in_features); a leaf that wants its gradient in ``train_step``.
-        grad_output: (tokens, out) in ``train_step``, else None.
+        input: (tokens, in_features); a leaf that wants its gradient in every pass but ``forward`` and ``decode``.
+        grad_output: (tokens, out) in those passes, else None.
     """
 
     input: Tensor
     grad_output: Tensor | None
 
 
-def operands(spec: BenchmarkSpec, pass_: Pass) -> Operands:
-    """Draw the shared input, and for ``train_step`` a fixed output gradient, from the seed."""
+def operands(spec: BenchmarkSpec, pass_: Pass, seed: int | None = None) -> Operands:
+    """Draw the shared input, and where gradients are wanted a fixed output gradient, from the seed."""
     device, dtype = torch.device(spec.device), DTYPES[spec.dtype]
-    generator = torch.Generator(device).manual_seed(spec.seed)
+    generator = torch.Generator(device).manual_seed(spec.seed if seed is None else seed)
 
     def draw(features: int) -> Tensor:
         return torch.randn(spec.tokens, features, generator=generator, device=device, dtype=dtype)
 
     inputs = draw(spec.in_features)
-    if pass_ != "train_step":
+    if pass_ not in WITH_GRADIENTS:
         return Operands(inputs, None)
     out_features = spec.out_features if spec.module == "linear" else spec.in_features
     return Operands(inputs.requires_grad_(), draw(out_features))
@@ -63,10 +75,9 @@ def laid_out(fed: Operands, layout: Layout) -> Operands:
 
 
 def run_pass(module: nn.Module, fed: Operands) -> Tensor:
-    """Run one pass and return the output; after a ``train_step`` the gradients are in place.
+    """Run forward, and backward where there is an output gradient; return the output, gradients in place.
 
-    ``forward`` runs without autograd. ``train_step`` is forward and backward from the given output gradient,
-    for the gradients of every parameter and of the input; there is no optimizer in it.
+    Without an output gradient it runs without autograd.
     """
     if fed.grad_output is None:
         with torch.no_grad():
@@ -84,17 +95,66 @@ def reset_gradients(module: nn.Module, fed: Operands) -> None:
     fed.input.grad = None
 
 
-def make_call(module: nn.Module, fed: Operands) -> Call:
+def make_optimizer(module: nn.Module, name: OptimizerName, *, capturable: bool = False) -> torch.optim.Optimizer | None:
+    """The optimizer of a training step, with torch's own defaults and a learning rate of 0.
+
+    That leaves the weights as they were checked, and costs what any other rate costs. ``capturable``: for a CUDA graph.
+    """
+    if name == "none":
+        return None
+    if name == "sgd":
+        return torch.optim.SGD(module.parameters(), lr=0.0)
+    return torch.optim.AdamW(module.parameters(), lr=0.0, capturable=capturable)
+
+
+def make_call(
+    module: nn.Module, fed: Operands, pass_: Pass = "forward", optimizer: torch.optim.Optimizer | None = None
+) -> Call:
     """Return one pass as a closure without arguments, alike for the dense twin and every candidate.
 
     Gradients are dropped at the end of a step, inside the timed call: every call begins without any and none
     stays allocated while others are measured.
     """
+    if pass_ in ("backward_input", "backward_weight"):
+        return backward_call(module, fed, pass_)
     if fed.grad_output is None:
         return lambda: run_pass(module, fed)
 
-    def step() -> None:
-        run_pass(module, fed)
+    def step() -> Tensor:
+        output = run_pass(module, fed)
+        if optimizer is not None:
+            optimizer.step()
         reset_gradients(module, fed)
+        return output
 
     return step
+
+
+def backward_call(module: nn.Module, fed: Operands, pass_: Pass) -> Call:
+    """Backward alone, again and again through the graph of one forward that is made here.
+
+    The forward is told which gradients will be asked for, as in a network where the others are frozen. Its saved
+    activations stay alive as long as the closure does.
+    """
+    wanted: list[Tensor] = [fed.input] if pass_ == "backward_input" else list(module.parameters())
+    with wanting(wanted, [fed.input, *module.parameters()]):
+        output = module(fed.input)
+
+    def backward() -> tuple[Tensor, ...]:
+        return torch.autograd.grad(output, wanted, fed.grad_output, retain_graph=True)
+
+    return backward
+
+
+@contextmanager
+def wanting(wanted: list[Tensor], leaves: list[Tensor]) -> Iterator[None]:
+    """Let only ``wanted`` of ``leaves`` require gradients for a while."""
+    before = [leaf.requires_grad for leaf in leaves]
+    chosen = {id(leaf) for leaf in wanted}
+    for leaf in leaves:
+        leaf.requires_grad_(id(leaf) in chosen)
+    try:
+        yield
+    finally:
+        for leaf, required in zip(leaves, before, strict=True):
+            leaf.requires_grad_(required)

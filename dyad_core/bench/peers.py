@@ -40,6 +40,10 @@ class FactoredLinear(nn.Module, ABC):
     bias: nn.Parameter
 
     @abstractmethod
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew."""
+
+    @abstractmethod
     def factors(self) -> tuple[nn.Parameter, ...]:
         """The weight parameters, without the bias."""
 
@@ -60,7 +64,15 @@ class LowRankLinear(FactoredLinear):
         self.narrow = nn.Parameter(torch.empty(rank, in_features, device=device, dtype=dtype))
         self.wide = nn.Parameter(torch.empty(out_features, rank, device=device, dtype=dtype))
         self.bias = nn.Parameter(torch.empty(out_features, device=device, dtype=dtype))
-        for parameter, fan_in in ((self.narrow, in_features), (self.wide, rank), (self.bias, in_features)):
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew."""
+        for parameter, fan_in in (
+            (self.narrow, self.in_features),
+            (self.wide, self.rank),
+            (self.bias, self.in_features),
+        ):
             nn.init.uniform_(parameter, -1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in))
 
     def forward(self, input: Tensor) -> Tensor:
@@ -96,6 +108,10 @@ class MonarchLinear(FactoredLinear):
         """Apply the layer: (*, in_features) → (*, out_features)."""
         output: Tensor = self.layer(input)
         return output
+
+    def reset_parameters(self) -> None:
+        """As the published layer does."""
+        self.layer.reset_parameters()
 
     def factors(self) -> tuple[nn.Parameter, ...]:
         """First factor (blocks, q, p) and second (blocks, s, r), p = q = r = in_features / blocks."""

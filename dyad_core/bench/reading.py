@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 
-from dyad_core.bench.candidates import DENSE
+from dyad_core.bench.candidates import CONTROL, DENSE
 from dyad_core.bench.results import BenchmarkRun, Candidate, Outcome
 from dyad_core.bench.spec import Pass
 from dyad_core.geometry import VARIANTS
@@ -17,6 +17,8 @@ __all__ = ["name_of", "read_run", "reading"]
 
 PASS_NAMES: dict[Pass, str] = {
     "forward": "forward",
+    "backward_input": "gradient of the input",
+    "backward_weight": "gradient of the weights",
     "train_step": "training step",
     "decode": "decode (weights from memory)",
 }
@@ -59,19 +61,21 @@ def _conditions(run: BenchmarkRun) -> str:
 
 
 def _pass_reading(run: BenchmarkRun, pass_: Pass) -> str:
-    rivals = [each for each in run.candidates if each.pass_ == pass_ and each.variant != DENSE]
+    here = [each for each in run.candidates if each.pass_ == pass_]
+    rivals = [each for each in here if each.variant not in (DENSE, CONTROL)]
     parts = []
     ranked = sorted((each for each in rivals if each.speedup is not None), key=lambda each: -(each.speedup or 0))
     if ranked:
         parts.append(_verdict(ranked[0], run, alone=len(ranked) == 1))
     dense = run.dense(pass_)
-    if dense.outcome != "measured":
+    if not dense.has_speed:
         parts.append(f"the dense twin {TROUBLES[dense.outcome]}, so there is nothing to compare with")
     elif not ranked:
         parts.append("no candidate could be measured")
-    for outcome, count in Counter(each.outcome for each in rivals if each.outcome != "measured").items():
+    for outcome, count in Counter(each.outcome for each in rivals if not each.has_speed).items():
         names = ", ".join(name_of(each, run) for each in rivals if each.outcome == outcome)
         parts.append(f"{names} {TROUBLES[outcome]}" if count < 5 else f"{count} candidates {TROUBLES[outcome]}")
+    parts += [_control(each) for each in here if each.variant == CONTROL and each.has_speed]
     return f"{PASS_NAMES[pass_]}: {', and '.join(parts)}"
 
 
@@ -91,6 +95,13 @@ def _verdict(best: Candidate, run: BenchmarkRun, *, alone: bool) -> str:
     limit = f"{best.share_of_limit:.0%} of the limit {best.limit:.1f}x"
     which = f"{name} is faster" if alone else f"{name} is fastest"
     return f"{which} at {speedup:.2f}x of dense ({interval}, {limit})"
+
+
+def _control(again: Candidate) -> str:
+    interval = f"{again.speedup or 0:.3f}x, 95 % interval {again.speedup_low or 0:.3f}–{again.speedup_high or 0:.3f}"
+    if again.outcome == "not_distinguishable":
+        return f"a second dense twin is not told apart from the first, as it should be ({interval})"
+    return f"a second dense twin is called {again.outcome} than the first ({interval}): trust smaller differences less"
 
 
 def _count(number: int, noun: str) -> str:

@@ -46,7 +46,7 @@ class Rival:
     @property
     def seems_ahead(self) -> bool:
         """Whether its median is faster, though the interval leaves it open."""
-        return self.lead.median < 1.0 <= self.lead.high
+        return self.lead.estimate < 1.0 <= self.lead.high
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _standing(run: BenchmarkRun, auto: Candidate, ours: list[Candidate], here: l
     named += [(SHORT[each.implementation], each) for each in ours if each.implementation in RIVALS and each is not auto]
     named += [(SHORT[each.variant], each) for each in here if each.variant in PEERS and each.n_blocks == auto.n_blocks]
     rivals = [
-        Rival(name, each, paired_speedup(each.samples_ms, auto.samples_ms, seed=run.spec.seed))
+        Rival(name, each, paired_speedup(each.samples_ms, auto.samples_ms))
         for name, each in named
         if len(each.samples_ms) == len(auto.samples_ms)
     ]
@@ -152,7 +152,7 @@ def _times(candidate: Candidate) -> str:
 
 def remarks(standing: Standing) -> Iterator[str]:
     """What has to be said about one standing: who is ahead, and a target that is missed."""
-    ahead = [f"{rival.name} is {1 / rival.lead.median:.2f}x as fast as auto" for rival in standing.ahead]
+    ahead = [f"{rival.name} is {1 / rival.lead.estimate:.2f}x as fast as auto" for rival in standing.ahead]
     if ahead:
         yield f"not first: {', '.join(ahead)}"
     open_ = [rival.name for rival in standing.rivals if rival.seems_ahead]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import torch
 
 from dyad_core.bench.candidates import DENSE, Plan
-from dyad_core.bench.results import Candidate, Correctness, MemoryUse, Outcome
+from dyad_core.bench.looks import critical_value
+from dyad_core.bench.results import Candidate, Correctness, MemoryUse, Outcome, compared
 from dyad_core.bench.spec import BenchmarkSpec, Pass
 from dyad_core.bench.statistics import paired_speedup, quartiles, spread_warning
 from dyad_core.errors import ImplementationError
@@ -32,6 +33,10 @@ class Trial:
     calls_per_sample: int = 0
     weight_copies: int = 1
     memory: MemoryUse | None = None
+    memory_predicted: MemoryUse | None = None
+    bytes_moved: int | None = None
+    operations: int | None = None
+    energy_j: float | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -89,7 +94,10 @@ def _record(trial: Trial, samples: list[float], dense: list[float], spec: Benchm
     spread = quartiles(samples) if measured else None
     # Only the warm-up can differ in length: a candidate that is stable early drops out of it.
     common = min(len(samples), len(dense)) if measured else 0
-    speedup = paired_speedup(dense[:common], samples[:common], seed=spec.seed) if common else None
+    speedup = paired_speedup(dense[:common], samples[:common], critical_value=critical_value()) if common else None
+    outcome = trial.outcome
+    if measured and speedup is not None and plan.implementation != DENSE:
+        outcome = compared(speedup.low, speedup.high)
     warning = spread_warning(samples) if measured and raw else None
     return Candidate(
         variant=plan.variant,
@@ -97,7 +105,7 @@ def _record(trial: Trial, samples: list[float], dense: list[float], spec: Benchm
         grain=None if plan.geometry is None else plan.geometry.grain,
         implementation=plan.implementation,
         pass_=trial.pass_,
-        outcome=trial.outcome,
+        outcome=outcome,
         parameters=plan.parameters(spec),
         flops=plan.flops(spec, trial.pass_),
         limit=limit,
@@ -106,14 +114,18 @@ def _record(trial: Trial, samples: list[float], dense: list[float], spec: Benchm
         median_ms=spread.median if spread else None,
         q1_ms=spread.q1 if spread else None,
         q3_ms=spread.q3 if spread else None,
-        speedup=speedup.median if speedup else None,
+        speedup=speedup.estimate if speedup else None,
         speedup_low=speedup.low if speedup else None,
         speedup_high=speedup.high if speedup else None,
-        share_of_limit=speedup.median / limit if speedup else None,
+        share_of_limit=speedup.estimate / limit if speedup else None,
         memory=trial.memory if trial.alive else None,
         correctness=trial.correctness,
         warnings=(*trial.warnings, *([warning] if warning else [])) if trial.alive else (),
         detail=trial.detail,
         chosen_by_auto=plan.chosen_by_auto,
         weight_copies=trial.weight_copies,
+        memory_predicted=trial.memory_predicted if trial.alive else None,
+        bytes_moved=trial.bytes_moved,
+        operations=trial.operations if trial.alive else None,
+        energy_j=trial.energy_j if trial.alive else None,
     )

@@ -138,9 +138,9 @@ def _best(measured: dict[str, Candidate], spec: BenchmarkSpec, pass_: str, varia
     for name, rival in measured.items():
         if name == usual:
             continue
-        gain = paired_speedup(measured[usual].samples_ms, rival.samples_ms, seed=spec.seed)
-        if gain.low >= CLEARLY and gain.median > best.gain:
-            figures = {"gain": gain.median, "gain_low": gain.low, "gain_high": gain.high}
+        gain = paired_speedup(measured[usual].samples_ms, rival.samples_ms)
+        if gain.low >= CLEARLY and gain.estimate > best.gain:
+            figures = {"gain": gain.estimate, "gain_low": gain.low, "gain_high": gain.high}
             rounded = {key: _digits(value) for key, value in figures.items()}
             best = dataclasses.replace(best, implementation=name, **rounded)  # type: ignore[arg-type] # all floats
     return best
