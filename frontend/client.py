@@ -84,9 +84,14 @@ class ApiClient:
 
     # --- runs --------------------------------------------------------------------------------
 
-    def submit(self, request: Mapping[str, Any]) -> RunRecord:
-        """Queue a benchmark and return its record."""
-        return cast(RunRecord, self._json("POST", "/benchmarks", json=dict(request)))
+    def submit(self, request: Mapping[str, Any], *, again: bool = False) -> RunRecord:
+        """Queue a benchmark and return its record.
+
+        An equal request on an equal machine is answered from the store, ``served_from_store`` says so; ``again``
+        measures anew.
+        """
+        params = {"again": "true"} if again else {}
+        return cast(RunRecord, self._json("POST", "/benchmarks", json=dict(request), params=params))
 
     def run(self, run_id: str) -> RunRecord:
         """Return one run with its progress and, when it succeeded, its result."""
@@ -116,8 +121,8 @@ class ApiClient:
         """Remove a run that is not running."""
         self._send("DELETE", f"/benchmarks/{run_id}")
 
-    def export(self, run_id: str, form: Literal["json", "csv"]) -> bytes:
-        """Return a finished run as a file: the versioned JSON or one CSV row per candidate and pass."""
+    def export(self, run_id: str, form: Literal["json", "csv", "parquet"]) -> bytes:
+        """Return a finished run as a file: the versioned JSON, or a table of one row per candidate and pass."""
         return self._send("GET", f"/benchmarks/{run_id}/export", params={"format": form}).content
 
     def import_run(self, content: bytes) -> RunRecord:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
+from frontend.schemas_runs import CandidateJson, CeilingsJson, NoiseJson, SamplingJson
+
 __all__ = [
     "TERMINAL",
-    "CandidateJson",
     "ConnectivityJson",
     "DeviceJson",
     "FeatureSetJson",
     "GeometryJson",
     "HubJson",
+    "MachineJson",
     "NeighboursJson",
     "PartnersJson",
     "PatternJson",
@@ -45,56 +47,6 @@ class ProblemEntry(TypedDict):
     suggestion: str
 
 
-class MemoryJson(TypedDict):
-    """Bytes of one candidate in one pass."""
-
-    parameters_bytes: int
-    inputs_bytes: int
-    gradients_bytes: int
-    allocated_peak_bytes: int
-    peak_bytes: int
-    method: str
-
-
-class CorrectnessJson(TypedDict):
-    """Distance of one candidate from the oracle, relative."""
-
-    passed: bool
-    error: float | None
-    tolerance: float
-    dense_error: float
-
-
-# "pass" is a keyword, so this one needs the functional form.
-CandidateJson = TypedDict(
-    "CandidateJson",
-    {
-        "variant": str,
-        "n_blocks": int | None,
-        "grain": int | None,
-        "implementation": str,
-        "pass": str,
-        "outcome": str,
-        "parameters": int,
-        "flops": int,
-        "limit": float,
-        "samples_ms": list[float],
-        "median_ms": float | None,
-        "q1_ms": float | None,
-        "q3_ms": float | None,
-        "speedup": float | None,
-        "speedup_low": float | None,
-        "speedup_high": float | None,
-        "share_of_limit": float | None,
-        "memory": MemoryJson | None,
-        "correctness": CorrectnessJson | None,
-        "warnings": list[str],
-        "detail": str,
-    },
-    total=False,
-)
-
-
 class ProgressJson(TypedDict, total=False):
     """How far a run is."""
 
@@ -119,6 +71,19 @@ class RunResult(TypedDict, total=False):
     reading: str
     warnings: list[str]
     schema_version: int
+    sampling: list[SamplingJson]
+    ceilings: CeilingsJson | None
+    noise: NoiseJson | None
+
+
+class MachineJson(TypedDict, total=False):
+    """Where a run was measured; an empty host name was not told."""
+
+    name: str
+    hostname: str
+    device: str
+    threads: int
+    torch_version: str
 
 
 class RunRecord(TypedDict, total=False):
@@ -133,6 +98,11 @@ class RunRecord(TypedDict, total=False):
     warnings: list[str]
     error: dict[str, str] | None
     origin: str
+    machine: MachineJson | None
+    measured_at: str | None
+    served_from_store: bool
+    imported: list[str]
+    existing: list[str]
     created_at: str
     started_at: str | None
     finished_at: str | None

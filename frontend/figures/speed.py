@@ -1,4 +1,4 @@
-"""How fast: speed-up over the dense twin with its interval and limit, and the times themselves."""
+"""How fast: speed-up over the dense twin, its interval, its limit, and how the comparison came out."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from frontend.figures.style import NEUTRAL, VARIANTS, base_layout, faint, label_axis, or_gap, rows_height
+from frontend.figures.style import NEUTRAL, SERIES, base_layout, faint, label_axis, or_gap, rows_height
 from frontend.logic import words
-from frontend.logic.rows import OUTCOMES, Row
+from frontend.logic.outcomes import outcome, words_of
+from frontend.logic.rows import Row
 
-__all__ = ["speedup_alt", "speedup_figure", "time_alt", "time_figure"]
+__all__ = ["speedup_alt", "speedup_figure"]
 
-MAX_SAMPLE_MARKS = 4000
+UNDECIDED = "open: not distinguishable from 1.0x"
 
 
 def speedup_figure(rows: Sequence[Row]) -> go.Figure:
-    """Draw the median speed-up of each candidate of one pass, its 95 % interval and its limit.
+    """Draw the speed-up of each candidate of one pass, its 95 % interval and its limit.
+
+    A filled mark is faster or slower than dense, an open one not distinguishable from it; the words say the same.
 
     The scale is logarithmic: twice as fast and half as fast are equally far from 1.0x, and limits double with n.
     Rows without a speed stay as empty rows with the outcome in words.
     """
     candidates = [row for row in rows if not row.is_dense]
     figure = go.Figure()
-    for variant, mark in VARIANTS.items():
+    for variant, mark in SERIES.items():
         own = [row for row in candidates if row.variant == variant]
         measured = [row for row in own if row.speedup is not None]
         if not own or variant == "dense":
@@ -36,8 +39,13 @@ def speedup_figure(rows: Sequence[Row]) -> go.Figure:
                 y=or_gap([row.label for row in measured]),
                 name=mark.name,
                 mode="markers+text",
-                marker={"color": mark.color, "symbol": mark.symbol, "size": 12},
-                text=[words.factor(row.speedup) for row in measured],
+                marker={
+                    "color": mark.color,
+                    "symbol": [_symbol(mark.symbol, row) for row in measured] or mark.symbol,
+                    "size": 12,
+                    "line": {"color": mark.color, "width": [2 if _is_open(row) else 0 for row in measured] or 0},
+                },
+                text=[_said(row) for row in measured],
                 # Away from the 1.0x line, which would run through the figure.
                 textposition=["top right" if (row.speedup or 0) >= 1 else "top left" for row in measured],
                 cliponaxis=False,
@@ -54,11 +62,18 @@ def speedup_figure(rows: Sequence[Row]) -> go.Figure:
                 hovertemplate="%{customdata}<extra></extra>",
             )
         )
+    figure.add_trace(_undecided())
     figure.add_trace(_limits(candidates))
     for row in candidates:
         if row.speedup is None:
             figure.add_annotation(
-                x=0, y=row.label, text=OUTCOMES[row.outcome], showarrow=False, xanchor="left", xshift=8
+                x=0,
+                y=row.label,
+                text=words_of(row.outcome),
+                hovertext=row.detail or outcome(row.outcome).meaning,
+                showarrow=False,
+                xanchor="left",
+                xshift=8,
             )
     figure.add_vline(x=1, line={"color": NEUTRAL, "width": 2})
     figure.add_annotation(x=0, y=1, yref="paper", yanchor="bottom", text="dense = 1.0x", showarrow=False)
@@ -75,6 +90,30 @@ def speedup_figure(rows: Sequence[Row]) -> go.Figure:
         zeroline=False,
     )
     return label_axis(figure, [row.label for row in candidates])
+
+
+def _is_open(row: Row) -> bool:
+    return row.outcome == "not_distinguishable"
+
+
+def _symbol(symbol: str, row: Row) -> str:
+    return f"{symbol}-open" if _is_open(row) else symbol
+
+
+def _said(row: Row) -> str:
+    """``▲ 1.87x faster``; a row with a speed that nothing was compared with says its speed alone."""
+    known = outcome(row.outcome)
+    return (
+        words.factor(row.speedup)
+        if row.outcome == "measured"
+        else f"{known.mark} {words.factor(row.speedup)} {known.word}"
+    )
+
+
+def _undecided() -> go.Scatter:
+    """The legend's entry of open marks; it is always there, so that the legend keeps still."""
+    marker = {"color": NEUTRAL, "symbol": "circle-open", "size": 11, "line": {"color": NEUTRAL, "width": 2}}
+    return go.Scatter(x=[None], y=[None], mode="markers", name=UNDECIDED, marker=marker, hoverinfo="skip")
 
 
 def _stems(rows: Sequence[Row], color: str) -> go.Scatter:
@@ -108,12 +147,18 @@ def _gap(upper: float | None, lower: float | None) -> float:
 
 
 def _speed_hover(row: Row) -> str:
+    correct = (
+        ""
+        if row.error is None
+        else f"<br>agrees with the oracle within {row.error:.1e} (allowed {row.tolerance or 0:.1e})"
+    )
     interval = f"95 % interval {words.factor(row.speedup_low)} to {words.factor(row.speedup_high)}"
     return (
         f"<b>{row.label}</b> ({row.implementation}, {row.pass_name})<br>"
         f"{words.factor(row.speedup)} as fast as dense, {interval}<br>"
         f"{words.percent(row.share_of_limit)} of its limit {row.limit:g}x<br>"
-        f"median {words.milliseconds(row.median_ms)} from {len(row.samples_ms)} samples"
+        f"median {words.milliseconds(row.median_ms)} from {len(row.samples_ms)} samples<br>"
+        f"{outcome(row.outcome).meaning}{correct}"
     )
 
 
@@ -134,79 +179,14 @@ def _speed_ticks(low: float, high: float) -> list[float]:
     return ticks
 
 
-def time_figure(rows: Sequence[Row]) -> go.Figure:
-    """Draw the time per call of each row of one pass: every sample, the quartiles and the median, in milliseconds."""
-    measured = [row for row in rows if row.median_ms is not None]
-    total = sum(len(row.samples_ms) for row in measured)
-    step = max(1, math.ceil(total / MAX_SAMPLE_MARKS))
-    figure = go.Figure()
-    figure.add_trace(
-        go.Scatter(
-            x=or_gap([sample for row in measured for sample in row.samples_ms[::step]]),
-            y=or_gap([row.label for row in measured for _ in row.samples_ms[::step]]),
-            name="samples" if step == 1 else f"samples (each {step}th)",
-            mode="markers",
-            marker={"symbol": "line-ns", "size": 14, "line": {"color": faint(NEUTRAL, 0.45), "width": 1}},
-            hovertemplate="%{y}: one sample, %{x:.4g} ms<extra></extra>",
-        )
-    )
-    for variant, mark in VARIANTS.items():
-        own = [row for row in measured if row.variant == variant]
-        if not any(row.variant == variant for row in rows):
-            continue
-        figure.add_trace(
-            go.Scatter(
-                x=or_gap([row.median_ms for row in own]),
-                y=or_gap([row.label for row in own]),
-                name=mark.name,
-                mode="markers+text",
-                marker={"color": mark.color, "symbol": mark.symbol, "size": 12},
-                text=[words.milliseconds(row.median_ms) for row in own],
-                textposition="top center",
-                cliponaxis=False,
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [_gap(row.q3_ms, row.median_ms) for row in own],
-                    "arrayminus": [_gap(row.median_ms, row.q1_ms) for row in own],
-                    "color": mark.color,
-                    "thickness": 2.5,
-                    "width": 6,
-                },
-                customdata=[_time_hover(row) for row in own],
-                hovertemplate="%{customdata}<extra></extra>",
-            )
-        )
-    highest = max([row.q3_ms or row.median_ms or 0.0 for row in measured], default=1.0)
-    base_layout(figure, height=rows_height(len(rows)), margin={"t": 70})
-    figure.update_xaxes(
-        range=[0, 1.25 * highest], title="time per call (ms, lower is faster), bars are quartiles", showgrid=True
-    )
-    return label_axis(figure, [row.label for row in rows])
-
-
-def _time_hover(row: Row) -> str:
-    return (
-        f"<b>{row.label}</b> ({row.implementation}, {row.pass_name})<br>"
-        f"median {words.milliseconds(row.median_ms)}, quartiles {words.milliseconds(row.q1_ms)} "
-        f"to {words.milliseconds(row.q3_ms)}<br>{len(row.samples_ms)} samples"
-    )
-
-
 def speedup_alt(rows: Sequence[Row]) -> str:
     """Say the speed-up chart in words."""
     parts = [
-        f"{row.label} {words.factor(row.speedup)} (95 % {words.factor(row.speedup_low)} to {words.factor(row.speedup_high)}, "
+        f"{row.label} {_said(row)} (95 % {words.factor(row.speedup_low)} to {words.factor(row.speedup_high)}, "
         f"limit {row.limit:g}x)"
         if row.speedup is not None
-        else f"{row.label} {OUTCOMES[row.outcome]}"
+        else f"{row.label} {words_of(row.outcome)}"
         for row in rows
         if not row.is_dense
     ]
     return "Speed-up over the dense twin: " + "; ".join(parts) + "."
-
-
-def time_alt(rows: Sequence[Row]) -> str:
-    """Say the time chart in words."""
-    parts = [f"{row.label} {words.milliseconds(row.median_ms)}" for row in rows if row.median_ms is not None]
-    return "Median time per call: " + ("; ".join(parts) or "nothing measured yet") + "."

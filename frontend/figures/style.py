@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -18,14 +19,18 @@ __all__ = [
     "COMPONENTS",
     "MEMORY_PARTS",
     "NEUTRAL",
+    "PEERS",
+    "SERIES",
     "SPECTRA",
     "STRUCTURES",
+    "UNSPLIT_PART",
     "VARIANTS",
     "Mark",
     "base_layout",
     "chart_config",
     "faint",
     "figure_of",
+    "footnote",
     "label_axis",
     "or_gap",
     "row_axis",
@@ -34,6 +39,9 @@ __all__ = [
 
 NEUTRAL = "#808080"
 """For the dense twin, limits and borders: contrast above 3.9 on white and 4.4 on the dark background."""
+
+FOOT_CHARACTERS = 84
+FOOT_ROW = 15
 
 CHOSEN = "#009E73"
 """What a person chose: a feature, and the path from it."""
@@ -79,11 +87,29 @@ SPECTRA: dict[str, Mark] = {
 }
 """The parts of a projection; ``hatch`` is the dash of the line."""
 
+PEERS: dict[str, Mark] = {
+    "low_rank": Mark("low rank (peer)", "#8B6BC4", "pentagon"),
+    "monarch": Mark("Monarch (peer)", "#A6761D", "star"),
+    "dense_again": Mark("dense again (A/A control)", "#5B8DA8", "cross"),
+}
+"""What is measured beside DYAD and is none."""
+
+SERIES: dict[str, Mark] = {**VARIANTS, **PEERS}
+"""Everything that a run can hold."""
+
 MEMORY_PARTS: dict[str, Mark] = {
     "parameters_bytes": Mark("parameters", "#0072B2", "square"),
+    "gradients_bytes": Mark("gradients", "#56B4E9", "square", hatch="\\"),
+    "optimizer_state_bytes": Mark("optimizer state", "#8B6BC4", "square", hatch="x"),
     "inputs_bytes": Mark("inputs", NEUTRAL, "square", hatch="/"),
-    "allocated_peak_bytes": Mark("allocated peak of the pass", "#E69F00", "square", hatch="."),
+    "outputs_bytes": Mark("outputs", "#BFBFBF", "square", hatch="|"),
+    "saved_activations_bytes": Mark("saved activations", "#009E73", "square", hatch="-"),
+    "temporaries_bytes": Mark("temporaries", "#E69F00", "square", hatch="."),
 }
+"""The split of the memory of one pass; ``hatch`` is the pattern of the bar."""
+
+UNSPLIT_PART = Mark("allocated peak of the pass", "#E69F00", "square", hatch=".")
+"""Of files that do not split what a pass allocates."""
 
 
 def faint(color: str, alpha: float) -> str:
@@ -156,6 +182,35 @@ def figure_of(
     return go.Figure(
         data=list(traces), layout={**shared, "margin": {**shared["margin"], **(margin or {})}, **axes, **layout}
     )
+
+
+def footnote(figure: go.Figure, lines: Sequence[str], *, below: int = 58) -> go.Figure:
+    """Write lines under the horizontal axis, into the picture itself, so that a saved one carries its conditions.
+
+    Long lines are broken. ``below`` is the height in pixels of the axis with its title. A line that begins with an
+    exclamation mark is a warning and stands in bold.
+    """
+    rows = [(line.startswith("!"), part) for line in lines if line for part in wrap(line, FOOT_CHARACTERS)]
+    if not rows:
+        return figure
+    text = "<br>".join(f"<b>{part}</b>" if loud else part for loud, part in rows)
+    height = below + FOOT_ROW * len(rows)
+    grown = height - max(below, figure.layout.margin.b or 0)
+    figure.update_layout(height=(figure.layout.height or 400) + grown, margin={"b": height})
+    figure.add_annotation(
+        x=0,
+        y=0,
+        xref="paper",
+        yref="paper",
+        xanchor="left",
+        yanchor="top",
+        yshift=-below,
+        text=text,
+        align="left",
+        showarrow=False,
+        font={"size": 11},
+    )
+    return figure
 
 
 def or_gap(values: Sequence[Any]) -> list[Any]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from frontend.logic import presets, words
-from frontend.logic.rows import spec_line
+from frontend.logic.run_words import spec_line
 from frontend.schemas import TERMINAL, RunRecord
 
-__all__ = ["STATUSES", "Entry", "entry", "page_count"]
+__all__ = ["ORIGINS", "STATUSES", "Entry", "entry", "machine_words", "origin_words", "page_count"]
 
 STATUSES = {
     "queued": ("queued", "gray", ":material/hourglass:"),
@@ -20,6 +20,12 @@ STATUSES = {
     "interrupted": ("interrupted", "orange", ":material/power_off:"),
 }
 """Word, badge colour and icon of each state."""
+
+ORIGINS = {
+    "imported": ("imported", "violet", ":material/upload_file:"),
+    "reference": ("reference", "yellow", ":material/menu_book:"),
+}
+"""Word, badge colour and icon of what was not measured by this service."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,8 @@ class Entry:
     details: str
     headline: str
     when: str
-    imported: bool
+    origin: str
+    machine: str
     can_cancel: bool
     can_delete: bool
     can_export: bool
@@ -49,11 +56,34 @@ def entry(record: RunRecord) -> Entry:
         details=spec_line(spec),
         headline=record.get("headline") or _plain_headline(record),
         when=_when(record),
-        imported=record.get("origin") == "imported",
+        origin=record.get("origin") or "local",
+        machine=machine_words(record),
         can_cancel=status in ("queued", "running"),
         can_delete=status != "running",
         can_export=status == "succeeded",
     )
+
+
+def machine_words(record: RunRecord) -> str:
+    """Say where a run was measured: ``AMD EPYC (box), 2 threads, torch 2.13.0``; empty when that is not known."""
+    machine = record.get("machine")
+    if not machine:
+        return ""
+    name = str(machine.get("name") or "an unnamed machine")
+    text = f"{name} ({machine['hostname']})" if machine.get("hostname") else name
+    if str(machine.get("device", "cpu")).startswith("cpu") and machine.get("threads"):
+        text += f", {words.plural(int(machine['threads']), 'thread')}"
+    return f"{text}, torch {machine['torch_version']}" if machine.get("torch_version") else text
+
+
+def origin_words(record: RunRecord) -> str:
+    """Say of a run from elsewhere that it is, and from which machine; empty for one of this service."""
+    origin = record.get("origin") or "local"
+    if origin == "local":
+        return ""
+    said = {"imported": "imported", "reference": "bundled reference run"}.get(origin, origin)
+    machine = machine_words(record)
+    return f"{said}, measured on {machine}" if machine else said
 
 
 def _plain_headline(record: RunRecord) -> str:
@@ -64,7 +94,7 @@ def _plain_headline(record: RunRecord) -> str:
 
 
 def _when(record: RunRecord) -> str:
-    text = words.moment(record.get("created_at"))
+    text = words.moment(record.get("measured_at") or record.get("created_at"))
     started, finished = record.get("started_at"), record.get("finished_at")
     if started and finished:
         took = (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()

@@ -13,6 +13,7 @@ from typing import Any
 
 __all__ = [
     "DEFAULTS",
+    "PEERS",
     "candidate_count",
     "command_line",
     "curl",
@@ -41,6 +42,13 @@ DEFAULTS: dict[str, Any] = {
     "max_seconds": 60.0,
     "peers": [],
     "allocator": "default",
+    "optimizer": "adamw",
+    "float32_matmul_precision": "highest",
+    "compile": False,
+    "cuda_graph": False,
+    "cache": "warm",
+    "n_seeds": 1,
+    "target_interval": 0.02,
 }
 """Every field of a request with the value that the service takes when the field is left out (sizes apart)."""
 
@@ -62,7 +70,17 @@ _OPTIONS = {
     "max_seconds": "--max-seconds",
     "peers": "--peers",
     "allocator": "--allocator",
+    "optimizer": "--optimizer",
+    "float32_matmul_precision": "--float32-matmul-precision",
+    "compile": "--compile",
+    "cuda_graph": "--cuda-graph",
+    "cache": "--cache",
+    "n_seeds": "--n-seeds",
+    "target_interval": "--target-interval",
 }
+
+PEERS = {"low_rank": "low-rank", "monarch": "monarch", "dense_again": "dense again (A/A)"}
+"""What is measured beside DYAD and is none, as charts name it."""
 _ALWAYS = ("in_features", "out_features", "n_blocks", "variants")
 
 
@@ -113,6 +131,9 @@ def command_line(request: Mapping[str, Any]) -> str:
     """Return the ``dyad bench`` call that measures the same request in a terminal."""
     parts = ["dyad bench"]
     for name, value in short_request(request).items():
+        if value is True:
+            parts.append(_OPTIONS[name])
+            continue
         values = value if isinstance(value, list | tuple) else [value]
         parts.append(" ".join([_OPTIONS[name], *(shlex.quote(_plain(item)) for item in values)]))
     return " ".join(parts)

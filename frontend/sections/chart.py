@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from frontend.figures.style import chart_config
+from frontend.figures.style import chart_config, footnote
 
 __all__ = ["Rows", "chart", "csv_button", "picture_format"]
 
@@ -36,7 +36,16 @@ def picture_format() -> None:
     )
 
 
-def chart(figure: go.Figure, *, key: str, alt: str, note: str = "", rows: Rows | None = None, **options: Any) -> Any:
+def chart(
+    figure: go.Figure,
+    *,
+    key: str,
+    alt: str,
+    note: str = "",
+    rows: Rows | None = None,
+    foot: Sequence[str] = (),
+    **options: Any,
+) -> Any:
     """Show ``figure`` over the full width, below it ``note`` and a button for its data; returns what Streamlit returns.
 
     Args:
@@ -45,9 +54,11 @@ def chart(figure: go.Figure, *, key: str, alt: str, note: str = "", rows: Rows |
         alt: the picture in words.
         note: a caption.
         rows: the data of the picture as records, for the CSV file.
+        foot: lines that belong into the picture itself: precision, device, and what disturbed it.
         options: passed on to ``st.plotly_chart``.
     """
     name = key.replace(".", "-")
+    figure = footnote(figure, foot) if foot else figure
     config = chart_config(name, st.session_state.get(FORM, "svg"))
     state = st.plotly_chart(figure, key=key, alt=alt, theme="streamlit", config=config, **options)
     if rows is None:

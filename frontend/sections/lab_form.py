@@ -8,9 +8,12 @@ import streamlit as st
 
 from frontend.client import ApiClient, ApiProblemError, BackendUnreachableError
 from frontend.logic import presets, request
+from frontend.logic.run_words import PASS_WORDS
 from frontend.schemas import DeviceJson, SystemJson
 from frontend.sections import state
 from frontend.sections.backend import show_problem, show_unreachable
+from frontend.sections.lab_advanced import KEEP, advanced, with_chosen
+from frontend.sections.stored_view import SERVED
 from frontend.settings import public_api_url
 
 __all__ = ["DTYPES", "lab_form", "refill"]
@@ -18,11 +21,9 @@ __all__ = ["DTYPES", "lab_form", "refill"]
 PAGE = "lab"
 BLOCKS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
 VARIANTS = {"it": "IT", "ot": "OT", "dt": "DT", "bd": "BD"}
-PASSES = {"forward": "forward", "train_step": "training step"}
 MODULES = {"linear": "one layer", "feed_forward": "feed-forward pair"}
 DTYPES = ["float32", "float64", "bfloat16", "float16"]
 TEXT_LISTS = ("n_blocks", "grains")
-KEEP: dict[str, Any] = {"persist_state": "session"}
 
 
 def refill(spec: dict[str, Any]) -> None:
@@ -31,6 +32,7 @@ def refill(spec: dict[str, Any]) -> None:
     for name in TEXT_LISTS:
         known[name] = [str(number) for number in known[name]]
     known["max_seconds"] = float(known["max_seconds"])
+    known["target_interval"] = float(known["target_interval"])
     state.fill(PAGE, known)
     preferred = state.value(PAGE, "preset") or ""
     state.fill(PAGE, {"preset": presets.matching(known["in_features"], known["out_features"], preferred)})
@@ -71,6 +73,8 @@ def _submit(api: ApiClient, asked: dict[str, Any]) -> None:
         show_unreachable(error)
     else:
         st.session_state["lab.filled"] = record["id"]
+        if record.get("served_from_store"):
+            st.session_state[SERVED] = record["id"]
         st.query_params["run"] = record["id"]
         st.rerun()
 
@@ -117,7 +121,7 @@ def _candidates() -> None:
     blocks, variants, passes = st.columns([1.2, 1.2, 1])
     blocks.multiselect(
         "n_blocks",
-        _with_chosen([str(n) for n in BLOCKS], "n_blocks"),
+        with_chosen([str(n) for n in BLOCKS], "n_blocks"),
         key="lab.n_blocks",
         accept_new_options=True,
         help="Number n of diagonal blocks (the paper's dyad_dim). Parameters and multiply-adds fall to 2/n of dense; savings "
@@ -135,10 +139,11 @@ def _candidates() -> None:
     )
     passes.multiselect(
         "passes",
-        list(PASSES),
-        format_func=PASSES.__getitem__,
+        list(PASS_WORDS),
+        format_func=PASS_WORDS.__getitem__,
         key="lab.passes",
-        help="forward: inference. Training step: forward and backward with the gradients of weights and input.",
+        help="forward: inference. backward: the gradient of the input or of the weights alone. Training step: forward, both "
+        "gradients and the optimizer's step. decode: forward with weights that come from memory, for few tokens.",
         **KEEP,
     )
 
@@ -182,51 +187,7 @@ def _conditions(machine: SystemJson) -> None:
         help="max_seconds: the most that timing all passes together may take, in seconds. More gives narrower intervals.",
         **KEEP,
     )
-    with st.expander("More settings: threads, seed, grain, implementation"):
-        _further(machine)
-
-
-def _further(machine: SystemJson) -> None:
-    threads, seed, grains, implementations = st.columns(4)
-    threads.number_input(
-        "threads",
-        value=None,
-        step=1,
-        format="%d",
-        key="lab.threads",
-        placeholder="all physical cores",
-        help="CPU threads for both sides. Empty: all physical cores that the service may use.",
-        **KEEP,
-    )
-    seed.number_input(
-        "seed",
-        step=1,
-        format="%d",
-        key="lab.seed",
-        help="Seed of weights, inputs and the order of the rounds.",
-        **KEEP,
-    )
-    grains.multiselect(
-        "grains",
-        _with_chosen(["1", "2", "4", "8", "16", "32"], "grains"),
-        key="lab.grains",
-        accept_new_options=True,
-        help="Features that the interleave moves together; 1 is the paper. n·grain must divide each permuted side.",
-        **KEEP,
-    )
-    known = {item["name"]: item.get("summary", "") for item in machine.get("implementations", [])}
-    options = list(dict.fromkeys(["auto", *known, *(state.value(PAGE, "implementations") or [])]))
-    implementations.multiselect(
-        "implementations",
-        options,
-        key="lab.implementations",
-        help="Ways to compute the same weight. " + " ".join(f"**{name}**: {text}." for name, text in known.items()),
-        **KEEP,
-    )
-
-
-def _with_chosen(options: list[str], name: str) -> list[str]:
-    return list(dict.fromkeys([*options, *(state.value(PAGE, name) or [])]))
+    advanced(machine)
 
 
 def _device_words(name: str, device: DeviceJson | None) -> str:

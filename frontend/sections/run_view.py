@@ -8,12 +8,16 @@ from functools import partial
 import streamlit as st
 
 from frontend.client import ApiClient, ApiProblemError, BackendUnreachableError
-from frontend.logic import rows as run_rows
 from frontend.logic import words
-from frontend.schemas import CandidateJson, RunRecord
+from frontend.logic.listing import origin_words
+from frontend.logic.run_words import spec_line, speedups
+from frontend.schemas import RunRecord
+from frontend.schemas_runs import CandidateJson
 from frontend.sections.backend import show_problem, show_unreachable, show_warnings
+from frontend.sections.candidates_view import show_candidates
 from frontend.sections.polling import polling_panel
-from frontend.sections.results import show_candidates, show_result
+from frontend.sections.results import show_result
+from frontend.sections.stored_view import show_stored
 
 __all__ = ["run_view"]
 
@@ -43,14 +47,13 @@ def run_view(api: ApiClient, record: RunRecord) -> None:
 
 def _show(api: ApiClient, record: RunRecord) -> None:
     st.header("Run", anchor=False, divider="gray")
-    origin = " · imported" if record.get("origin") == "imported" else ""
-    st.caption(
-        f"{run_rows.spec_line(record['spec'])} · {words.moment(record['created_at'])}{origin} · run {record['id']}"
-    )
+    origin = f" · {said}" if (said := origin_words(record)) else ""
+    st.caption(f"{spec_line(record['spec'])} · {words.moment(record['created_at'])}{origin} · run {record['id']}")
     result = record.get("result")
     if record["status"] in ("queued", "running"):
         _show_progress(api, record)
     elif result is not None:
+        show_stored(api, record)
         show_result(api, record, result)
     else:
         _show_ending(record)
@@ -74,7 +77,7 @@ def _show_progress(api: ApiClient, record: RunRecord) -> None:
     candidates = _settled(record["id"], progress.get("candidates") or [])
     if candidates:
         # In words too: these are there at once, while a first chart waits for the browser to load the chart library.
-        st.markdown(f"**Preliminary figures**, from the rounds so far: {run_rows.speedups(candidates)}.")
+        st.markdown(f"**Preliminary figures**, from the rounds so far: {speedups(candidates)}.")
         show_candidates(record["spec"], candidates, note="preliminary", live=True)
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from frontend.client import ApiClient, ApiProblemError, BackendUnreachableError
 from frontend.logic import words
-from frontend.logic.listing import STATUSES, Entry, entry, page_count
+from frontend.logic.listing import ORIGINS, STATUSES, Entry, entry, page_count
 from frontend.schemas import SystemJson
 from frontend.sections.backend import show_problem, show_unreachable
 
@@ -110,8 +110,9 @@ def _entry(api: ApiClient, item: Entry) -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(f"**{item.title}**", width="content")
                 st.badge(word, color=color, icon=icon)  # type: ignore[arg-type] # one of the colours of STATUSES
-                if item.imported:
-                    st.badge("imported", color="violet", icon=":material/upload_file:")
+                if item.origin in ORIGINS:
+                    said, hue, sign = ORIGINS[item.origin]
+                    st.badge(said, color=hue, icon=sign)  # type: ignore[arg-type] # one of the colours of ORIGINS
             if item.headline:
                 st.markdown(item.headline)
             st.caption(f"{item.details}  \n{item.when} · run {item.run_id[:8]}")

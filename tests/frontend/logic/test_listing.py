@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from frontend.logic.listing import STATUSES, entry, page_count
+from frontend.logic.listing import STATUSES, entry, origin_words, page_count
 from frontend.logic.request import DEFAULTS
 from frontend.schemas import RunRecord
 
@@ -49,7 +49,18 @@ def test_an_entry_says_layer_figures_and_duration() -> None:
     assert made.title == "OPT-125m fc1 (768 → 3072)"
     assert made.headline == "IT n=4 is 1.8x as fast."
     assert made.when == "2026-03-01 10:00 UTC · took 1 min 05 s"
-    assert not made.imported
+    assert made.origin == "local"
+    assert origin_words(record()) == ""
+
+
+def test_a_run_from_elsewhere_says_from_which_machine() -> None:
+    machine = {"name": "A CPU", "hostname": "box", "device": "cpu", "threads": 2, "torch_version": "2.11"}
+
+    assert origin_words(record(origin="imported", machine=machine)) == (
+        "imported, measured on A CPU (box), 2 threads, torch 2.11"
+    )
+    assert origin_words(record(origin="reference", machine=None)) == "bundled reference run"
+    assert entry(record(measured_at="2025-01-02T03:04:00+00:00")).when.startswith("2025-01-02 03:04")
 
 
 def test_without_figures_the_entry_says_why() -> None:

@@ -89,6 +89,13 @@ def test_the_command_line_takes_every_option_that_the_dashboard_shows(capsys: py
         "max_seconds": 2.5,
         "peers": ["low_rank"],
         "allocator": "keep_pages",
+        "optimizer": "sgd",
+        "float32_matmul_precision": "high",
+        "compile": True,
+        "cuda_graph": True,
+        "cache": "flushed",
+        "n_seeds": 2,
+        "target_interval": 0.05,
     }
     command = shlex.split(request.command_line(asked))
     assert set(request._OPTIONS.values()) <= set(command)

@@ -3,6 +3,8 @@
 from typing import Any
 
 from frontend.logic import rows
+from frontend.logic.outcomes import COMPARED
+from frontend.logic.run_table import table_records
 from frontend.schemas import RunRecord
 
 
@@ -18,7 +20,8 @@ def test_rows_hold_what_was_measured(finished: RunRecord) -> None:
         "DT n=4",
         "BD n=4",
     ]
-    assert {row.outcome for row in made} == {"measured"}
+    assert {row.outcome for row in made if row.is_dense} == {"measured"}
+    assert {row.outcome for row in made if not row.is_dense} <= COMPARED
     assert all(row.median_ms and row.samples_ms and row.peak_bytes for row in made)
     best = rows.best(row for row in made if row.pass_name == "forward")
     assert best is not None
@@ -62,41 +65,52 @@ def test_several_implementations_are_told_apart_by_name() -> None:
 
     assert [row.label for row in made] == ["IT n=4 g=2 eager", "IT n=4 g=2 reference"]
     assert [row.label for row in rows.expected_rows(spec, made, "forward")][1:] == [row.label for row in made]
-    assert rows.table_records(made)[0]["outcome"] == "failed: no such device"
+    assert table_records(made)[0]["outcome"] == "! failed: no such device"
     assert rows.best(made) is None
 
 
 def test_the_table_has_a_row_per_candidate_and_pass_with_units_in_its_columns(finished: RunRecord) -> None:
     result = finished["result"]
     assert result is not None
-    records = rows.table_records(rows.rows_of(result["candidates"]))
+    records = table_records(rows.rows_of(result["candidates"]))
 
     assert len(records) == 10
     assert {"speed-up (x)", "median (ms)", "peak memory (MiB)", "of limit (%)"} <= records[0].keys()
     assert records[0]["peak of dense (%)"] == 100
 
 
-def test_the_lines_around_a_run_say_sizes_and_machine(finished: RunRecord) -> None:
-    result = finished["result"]
-    assert result is not None
-    line = rows.environment_line(result["environment"])
+def test_peers_and_the_control_are_rows_with_names_of_their_own() -> None:
+    def candidate(variant: str, n: int | None) -> Any:
+        base = {"variant": variant, "n_blocks": n, "grain": None, "implementation": variant, "pass": "forward"}
+        return base | {"outcome": "not_distinguishable", "limit": 1.0, "speedup": 1.0}
 
-    assert "1 thread " in line + " "
-    assert "float32" in line
-    assert "torch" in line
-    assert rows.spec_line(finished["spec"]).startswith("64 → 64 · IT OT DT BD · n = 4 · 8 tokens")
-    emulated = result["environment"] | {"dtype": "float16", "dtype_emulated": True}
-    assert "float16 (emulated)" in rows.environment_line(emulated)
+    spec = {"n_blocks": [4], "variants": ["it"], "grains": [1], "implementations": ["auto"]}
+    made = rows.rows_of([candidate("low_rank", 4), candidate("dense_again", None)])
+    shown = rows.expected_rows(spec, made, "forward")
+
+    assert [row.label for row in shown] == ["dense", "IT n=4", "low-rank as n=4", "dense again (A/A)"]
 
 
-def test_first_figures_are_also_words() -> None:
-    def candidate(variant: str, speedup: float | None, pass_name: str = "forward") -> Any:
-        base = {"variant": variant, "n_blocks": 4, "grain": 1, "implementation": "eager", "pass": pass_name}
-        return base | {"outcome": "measured", "limit": 2.0, "speedup": speedup}
+def test_memory_is_read_with_its_split_and_of_older_files_without() -> None:
+    base = {"variant": "it", "n_blocks": 4, "grain": 1, "implementation": "eager", "pass": "forward"}
+    old = {
+        "parameters_bytes": 1,
+        "inputs_bytes": 2,
+        "gradients_bytes": 0,
+        "allocated_peak_bytes": 3,
+        "peak_bytes": 6,
+        "method": "m",
+    }
+    candidate: Any = base | {
+        "outcome": "faster",
+        "limit": 2.0,
+        "memory": old,
+        "memory_predicted": old | {"temporaries_bytes": 3},
+    }
+    row = rows.rows_of([candidate])[0]
 
-    dense = candidate("dense", 1.0) | {"n_blocks": None}
-    assert rows.speedups([dense]) == "none of a candidate yet"
-    forward = [dense, candidate("it", 1.517), candidate("ot", None)]
-    assert rows.speedups(forward) == "IT n=4 1.52x of dense"
-    later = [candidate("it", 1.25, "train_step"), candidate("dt", 0.9, "train_step")]
-    assert rows.speedups([*forward, *later]) == "IT n=4 1.25x, DT n=4 0.90x of dense"
+    assert row.memory is not None
+    assert not row.memory.is_split
+    assert row.predicted is not None
+    assert row.predicted.is_split
+    assert row.peak_bytes == 6

@@ -87,7 +87,11 @@ def test_a_link_shows_the_run_and_refills_every_control(open_page: Open, finishe
     assert page.selectbox(key="lab.preset").value == "Custom sizes"
     assert "Measured on" in texts(page.caption)
     assert len(page.dataframe[0].value) == 10
-    assert {button.label for button in page.get("download_button")} == {"Download CSV", "Download JSON"}
+    assert {button.label for button in page.get("download_button")} == {
+        "Download CSV",
+        "Download JSON",
+        "Download Parquet",
+    }
 
 
 def test_times_and_the_other_pass_are_one_choice_away(open_page: Open, finished: RunRecord) -> None:
