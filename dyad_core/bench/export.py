@@ -1,93 +1,140 @@
-"""A run as a table for spreadsheets: one row per candidate and pass, every row complete in itself."""
+"""Runs as tables: one row per candidate and pass, every row complete in itself, dtype and precision in each.
+
+CSV is for spreadsheets, Parquet for data frames: the same columns with their types, and the raw samples as a list. JSON with
+every digit is :func:`dyad_core.bench.files.save_runs`. Parquet needs pandas and pyarrow, which are imported when it is asked for.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from dyad_core.bench.results import BenchmarkRun, Candidate
+from dyad_core.bench.results import BenchmarkRun, Candidate, MemoryUse
+from dyad_core.errors import ImplementationError
 
-__all__ = ["COLUMNS", "to_csv"]
+__all__ = ["COLUMNS", "to_csv", "to_parquet"]
 
-RUN_COLUMNS = (
-    "created_at",
-    "device",
-    "device_name",
-    "dtype",
-    "dtype_emulated",
-    "threads",
-    "torch_version",
-    "dyad_version",
-    "module",
-    "in_features",
-    "out_features",
-    "tokens",
-)
-CANDIDATE_COLUMNS = (
-    "variant",
-    "n_blocks",
-    "grain",
-    "implementation",
-    "pass",
-    "outcome",
-    "rounds",
-    "calls_per_sample",
-    "median_ms",
-    "q1_ms",
-    "q3_ms",
-    "speedup",
-    "speedup_low",
-    "speedup_high",
-    "limit",
-    "share_of_limit",
-    "parameters",
-    "flops",
-    "parameters_bytes",
-    "inputs_bytes",
-    "gradients_bytes",
-    "allocated_peak_bytes",
-    "peak_bytes",
-    "relative_error",
-    "relative_tolerance",
-    "detail",
-)
-COLUMNS = RUN_COLUMNS + CANDIDATE_COLUMNS
-"""Units are in the names; ``speedup`` is dense/candidate, ``limit`` and the errors are ratios."""
+ENVIRONMENT_COLUMNS = {
+    "device": "string",
+    "device_name": "string",
+    "dtype": "string",
+    "dtype_emulated": "boolean",
+    "float32_matmul_precision": "string",
+    "threads": "Int64",
+    "torch_version": "string",
+    "dyad_version": "string",
+}
+SPEC_COLUMNS = {
+    "module": "string",
+    "in_features": "Int64",
+    "out_features": "Int64",
+    "tokens": "Int64",
+    "optimizer": "string",
+    "compile": "boolean",
+    "cuda_graph": "boolean",
+    "cache": "string",
+    "allocator": "string",
+}
+FIGURE_COLUMNS = {
+    "variant": "string",
+    "n_blocks": "Int64",
+    "grain": "Int64",
+    "implementation": "string",
+    "chosen_by_auto": "boolean",
+    "pass": "string",
+    "outcome": "string",
+    "rounds": "Int64",
+    "calls_per_sample": "Int64",
+    "weight_copies": "Int64",
+    "median_ms": "float64",
+    "q1_ms": "float64",
+    "q3_ms": "float64",
+    "speedup": "float64",
+    "speedup_low": "float64",
+    "speedup_high": "float64",
+    "limit": "float64",
+    "share_of_limit": "float64",
+    "parameters": "Int64",
+    "flops": "Int64",
+    "bytes_moved": "Int64",
+    "operations": "Int64",
+    "energy_j": "float64",
+}
+MEMORY = tuple(name for name in MemoryUse.__dataclass_fields__ if name.endswith("_bytes"))
+TYPES = {
+    "created_at": "string",
+    **ENVIRONMENT_COLUMNS,
+    **SPEC_COLUMNS,
+    **FIGURE_COLUMNS,
+    **dict.fromkeys((*MEMORY, *(f"predicted_{name}" for name in MEMORY)), "Int64"),
+    "relative_error": "float64",
+    "relative_tolerance": "float64",
+    "detail": "string",
+}
+COLUMNS = tuple(TYPES)
+"""Units are in the names; ``speedup`` is dense/candidate, ``limit`` and the errors are ratios. What a candidate was expected to
+take begins with ``predicted_``."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def to_csv(run: BenchmarkRun) -> str:
-    """Return the run as CSV text with a header, lines ended by CR LF (RFC 4180); what is unknown is empty."""
+def to_csv(runs: BenchmarkRun | Sequence[BenchmarkRun]) -> str:
+    """Return CSV text with a header, lines ended by CR LF (RFC 4180); what is unknown is empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
-    for candidate in run.candidates:
-        row = {**_run_values(run), **_candidate_values(candidate)}
+    for row, _ in _rows(runs):
         writer.writerow({name: _harmless(value) for name, value in row.items()})
     return text.getvalue()
 
 
-def _run_values(run: BenchmarkRun) -> dict[str, object]:
-    spec, environment = run.spec, run.environment
-    return {
-        "created_at": run.created_at,
-        **{name: getattr(environment, name) for name in RUN_COLUMNS[1:8]},
-        **{name: getattr(spec, name) for name in RUN_COLUMNS[8:]},
-    }
+def to_parquet(runs: BenchmarkRun | Sequence[BenchmarkRun]) -> bytes:
+    """Return a Parquet file: the columns of the CSV with their types, and ``samples_ms``, a list in each row.
+
+    Raises:
+        ImplementationError: pandas or pyarrow is not installed; says how to get them.
+    """
+    try:
+        import pandas
+        import pyarrow  # noqa: F401 - pandas writes through it
+    except ImportError as error:
+        raise ImplementationError(
+            f"A Parquet file needs pandas and pyarrow, and {error.name} is not installed here: "
+            "pip install 'dyad-explorer[export]'"
+        ) from error
+    rows = list(_rows(runs))
+    # As objects first: a column of large integers with a gap would else pass through float64.
+    frame = pandas.DataFrame([row for row, _ in rows], columns=list(COLUMNS), dtype=object).astype(TYPES)
+    frame["samples_ms"] = [list(candidate.samples_ms) for _, candidate in rows]
+    file = io.BytesIO()
+    frame.to_parquet(file, engine="pyarrow", index=False)
+    return file.getvalue()
 
 
-def _candidate_values(candidate: Candidate) -> dict[str, object]:
-    memory, correctness = candidate.memory, candidate.correctness
-    direct = [name for name in CANDIDATE_COLUMNS if name in Candidate.__dataclass_fields__]
-    of_memory = [name for name in CANDIDATE_COLUMNS if name.endswith("_bytes")]
+def _rows(runs: BenchmarkRun | Sequence[BenchmarkRun]) -> Iterator[tuple[dict[str, Any], Candidate]]:
+    for run in [runs] if isinstance(runs, BenchmarkRun) else runs:
+        conditions = {
+            "created_at": run.created_at,
+            **{name: getattr(run.environment, name) for name in ENVIRONMENT_COLUMNS},
+            **{name: getattr(run.spec, name) for name in SPEC_COLUMNS},
+        }
+        for candidate in run.candidates:
+            yield {**conditions, **_figures(candidate)}, candidate
+
+
+def _figures(candidate: Candidate) -> dict[str, Any]:
+    memory, predicted, correctness = candidate.memory, candidate.memory_predicted, candidate.correctness
     return {
-        **{name: getattr(candidate, name) for name in direct},
-        **{name: getattr(memory, name) if memory else None for name in of_memory},
+        **{name: getattr(candidate, name) for name in FIGURE_COLUMNS if name not in ("pass", "rounds")},
+        **{name: getattr(memory, name) if memory else None for name in MEMORY},
+        **{f"predicted_{name}": getattr(predicted, name) if predicted else None for name in MEMORY},
         "pass": candidate.pass_,
         "rounds": len(candidate.samples_ms),
         "relative_error": correctness.error if correctness else None,
         "relative_tolerance": correctness.tolerance if correctness else None,
+        "detail": candidate.detail,
     }
 
 

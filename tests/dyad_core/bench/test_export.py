@@ -3,9 +3,15 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import sys
+from typing import Any
+
+import pandas
+import pytest
 
 from dyad_core.bench import BenchmarkRun
-from dyad_core.bench.export import COLUMNS, to_csv
+from dyad_core.bench.export import COLUMNS, to_csv, to_parquet
+from dyad_core.errors import ImplementationError
 
 
 def rows(run: BenchmarkRun) -> list[dict[str, str]]:
@@ -54,3 +60,50 @@ def test_imported_text_cannot_become_a_formula(make_run, make_candidate) -> None
     row = rows(run)[1]
     assert row["detail"] == "'=HYPERLINK()"
     assert row["device_name"] == "'@evil"
+
+
+def test_precision_and_conditions_stand_in_every_row(make_run: Any) -> None:
+    for row in rows(make_run(optimizer="sgd", cache="flushed")):
+        assert (row["dtype"], row["float32_matmul_precision"]) == ("float32", "highest")
+        assert (row["optimizer"], row["cache"], row["compile"]) == ("sgd", "flushed", "False")
+
+
+def test_several_runs_make_one_table(make_run: Any) -> None:
+    found = list(csv.DictReader(io.StringIO(to_csv([make_run(), make_run(tokens=8)]))))
+    assert [row["tokens"] for row in found] == ["4096", "4096", "8", "8"]
+
+
+def test_what_was_expected_of_the_memory_stands_beside_what_was_measured(make_run: Any, make_candidate: Any) -> None:
+    expected = dataclasses.replace(make_candidate().memory, peak_bytes=5000, method="predicted from sizes")
+    row = rows(make_run(make_candidate(memory_predicted=expected)))[1]
+    assert (row["peak_bytes"], row["predicted_peak_bytes"]) == ("5536", "5000")
+
+
+def test_parquet_holds_every_digit_types_and_the_raw_samples(make_run: Any, make_candidate: Any) -> None:
+    third = 1 / 3
+    failed = make_candidate(
+        8, None, outcome="failed", median_ms=None, samples_ms=(), memory=None, correctness=None, detail="=1"
+    )
+    run = make_run(make_candidate(4, third, samples_ms=(third, 0.1), flops=2**60 + 1), failed)
+    table = pandas.read_parquet(io.BytesIO(to_parquet([run, run])), dtype_backend="numpy_nullable")
+    assert tuple(table.columns) == (*COLUMNS, "samples_ms")
+    assert len(table) == 6
+    assert table["speedup"][1] == third
+    assert list(table["samples_ms"][1]) == [third, 0.1]
+    assert list(table["samples_ms"][2]) == []
+    assert table["n_blocks"].dtype == "Int64"
+    assert table["flops"][1] == 2**60 + 1
+    assert table["peak_bytes"][1] == 5536
+    assert [pandas.isna(table[name][2]) for name in ("median_ms", "peak_bytes", "speedup")] == [True] * 3
+    assert table["detail"][2] == "=1"
+    assert set(table["float32_matmul_precision"]) == {"highest"}
+    assert set(table["dtype_emulated"]) == {False}
+
+
+@pytest.mark.parametrize("missing", ["pandas", "pyarrow"])
+def test_without_its_packages_parquet_says_how_to_get_them(
+    make_run: Any, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ImplementationError, match=rf"{missing} is not installed here: pip install"):
+        to_parquet(make_run())
