@@ -18,8 +18,9 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from dyad_core.geometry import Variant
 from dyad_core.ops.compiled_forms import backward_form, forward_form, unavailable
+from dyad_core.ops.derivatives import gradients, learns, mapped, save_operands, tangent
 from dyad_core.ops.layout import is_direct
-from dyad_core.ops.plain import gradients, linear_plain
+from dyad_core.ops.plain import linear_plain, linear_traced
 from dyad_core.ops.registry import Implementation, register
 
 __all__ = ["linear_compiled"]
@@ -41,54 +42,32 @@ class CompiledLinear(torch.autograd.Function):
         form = forward_form(input, weight_blockdiag, bias, variant, grain)
         return form(input, weight_blockdiag, weight_blocktrans, bias)
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004 - torch's signature
-        """Save the input and the weights: no activation beyond what the dense twin saves."""
-        input_, weight_blockdiag, weight_blocktrans, _, ctx.variant, ctx.grain = inputs
-        ctx.save_for_backward(input_, weight_blockdiag, weight_blocktrans)
-        ctx.save_for_forward(input_, weight_blockdiag, weight_blocktrans)
+    setup_context = staticmethod(save_operands)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of input, both weights and bias."""
-        (grad,) = grads  # (T, out_features)
-        input_, weight_blockdiag, weight_blocktrans = ctx.saved_tensors
+        (grad,), saved = grads, ctx.saved_tensors  # (T, out_features); input, both weights
         wanted = tuple(ctx.needs_input_grad[:4])
-        if torch.is_grad_enabled() or not compiles(grad, input_, weight_blockdiag, weight_blocktrans):
+        if torch.is_grad_enabled() or not compiles(grad, *saved):
             # Asked for a graph of the gradients (double backward): compiled code has none.
-            found = gradients(grad, input_, weight_blockdiag, weight_blocktrans, ctx.variant, ctx.grain, wanted)
+            found = gradients(linear_plain, grad, saved, ctx.variant, ctx.grain, wanted)
         else:
-            form = backward_form(input_, weight_blockdiag, wanted, ctx.variant, ctx.grain)
-            found = form(grad, input_, weight_blockdiag, weight_blocktrans)
+            found = backward_form(saved[0], saved[1], wanted, ctx.variant, ctx.grain)(grad, *saved)
         return (*found, None, None)
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
-        """Forward-mode derivative, by the product rule of the two factors."""
-        input_, weight_blockdiag, weight_blocktrans = ctx.saved_tensors
-        in_, blockdiag, blocktrans, bias = tangents[:4]
-        settings = (ctx.variant, ctx.grain)
-        zeros = torch.zeros_like
-        moved = zeros(input_) if in_ is None else in_
-        turned = zeros(weight_blockdiag) if blockdiag is None else blockdiag
-        turned_trans = blocktrans
-        if blocktrans is None and weight_blocktrans is not None:
-            turned_trans = zeros(weight_blocktrans)
-        first = linear_plain(moved, weight_blockdiag, weight_blocktrans, bias, *settings)
-        return first + linear_plain(input_, turned, turned_trans, None, *settings)
+    def jvp(ctx: Any, *tangents: Any) -> Tensor:
+        """Forward-mode derivative."""
+        return tangent(linear_plain, ctx.saved_tensors, tangents, ctx.variant, ctx.grain)
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], *operands: Any) -> tuple[Tensor, int]:  # noqa: ARG004 - torch's signature
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *operands: Any) -> tuple[Tensor, int]:
         """Map over a batch: more rows when only the input has one, plain operations otherwise."""
-        input_, weight_blockdiag, weight_blocktrans, bias, variant, grain = operands
-        dims = in_dims[:4]
-        if dims[0] is not None and dims[1:] == (None, None, None):
-            batched = input_.movedim(dims[0], 0)  # (B, T, in_features)
-            rows = batched.flatten(0, 1)
-            output = linear_compiled(rows, weight_blockdiag, weight_blocktrans, bias, variant, grain)
-            return torch.unflatten(output, 0, batched.shape[:2]), 0
-        mapped = torch.vmap(functools.partial(linear_plain, variant=variant, grain=grain), in_dims=dims)
-        return mapped(input_, weight_blockdiag, weight_blocktrans, bias), 0
+        if in_dims[1:4] == (None, None, None):
+            return mapped(linear_compiled, info, in_dims, operands)
+        plain = functools.partial(linear_plain, variant=operands[4], grain=operands[5])
+        return torch.vmap(plain, in_dims=in_dims[:4])(*operands[:4]), 0
 
 
 class DirectCompiledLinear(torch.autograd.Function):
@@ -97,7 +76,8 @@ class DirectCompiledLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *operands: Any) -> Tensor:
         """Compute the layer; operands as in :func:`linear_compiled`."""
-        CompiledLinear.setup_context(ctx, operands, operands[0])
+        ctx.save_for_backward(*operands[:3])
+        ctx.variant, ctx.grain = operands[4:]
         return CompiledLinear.forward(*operands)
 
     backward = CompiledLinear.backward
@@ -116,13 +96,14 @@ def linear_compiled(
     Raises:
         ImplementationError: the compiler failed, or what it made is wrong; the message says which, with figures.
     """
-    if not compiles(input, weight_blockdiag, weight_blocktrans, bias):
-        return linear_plain(input, weight_blockdiag, weight_blocktrans, bias, variant, grain)
     operands = (input, weight_blockdiag, weight_blocktrans, bias)
+    if not compiles(*operands):
+        show = linear_traced if torch.compiler.is_compiling() else linear_plain
+        return show(*operands, variant, grain)
     apply: Callable[..., Tensor] = CompiledLinear.forward
     if not is_direct():
         apply = CompiledLinear.apply
-    elif torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in operands):
+    elif torch.is_grad_enabled() and learns(*operands):
         apply = DirectCompiledLinear.apply
     return apply(*operands, variant, grain)
 

@@ -26,7 +26,8 @@ from torch import Tensor
 from dyad_core.errors import ImplementationError
 from dyad_core.geometry import DyadGeometry, Variant
 from dyad_core.ops.agreement import Backward, Forward, backward_disagreement, forward_disagreement
-from dyad_core.ops.plain import gradients, linear_plain
+from dyad_core.ops.derivatives import gradients
+from dyad_core.ops.plain import linear_plain
 
 __all__ = ["backward_form", "forward_form", "unavailable"]
 
@@ -79,7 +80,7 @@ def backward_form(input: Tensor, weight: Tensor, wanted: tuple[bool, ...], varia
 
     def make(name: str) -> Callable[..., Any]:
         def backward(*tensors: Tensor) -> list[Tensor | None]:
-            return gradients(*tensors, variant, grain, wanted)  # type: ignore[call-arg,arg-type] # four tensors come
+            return gradients(linear_plain, tensors[0], tensors[1:], variant, grain, wanted)
 
         return _compile(backward, name, dynamic=tokens > 1)
 

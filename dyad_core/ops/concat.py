@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dyad_core.geometry import Variant
-from dyad_core.ops.eager import neighbours, trans_blocks
+from dyad_core.ops.layout import neighbours, trans_blocks
 from dyad_core.ops.registry import Implementation, register
 
 __all__ = ["linear_concat"]

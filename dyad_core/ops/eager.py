@@ -4,10 +4,10 @@ Blocks of neighbours are views of the token-major input and output: (T, n·b) se
 stride along b, which BLAS takes as it is. Only an interleaved side has no unit stride and costs one copy:
 a gather before the product (input side) or one scattering addition after it (output side).
 
-The backward needs no kernel of its own: the transpose of an ``ot`` weight has the pattern of ``it``, so the
-input gradient is this same forward with the variant transposed, and the weight gradients are two batched
-products. All are plain aten operations, so tracing and compiling see through them, and differentiating
-the backward works too.
+The backward needs no kernel of its own, see :mod:`dyad_core.ops.derivatives`. All are plain aten operations, so
+differentiating the backward works too. Tracing takes the same sums out of place (:mod:`dyad_core.ops.plain`):
+functionalization replays a mutated view by inverting it, which these strides do not admit (torch 2.13: "Cannot view
+a tensor with shape …"), and a compiler fuses them anyway.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from dyad_core.geometry import Variant
-from dyad_core.ops.layout import TRANSPOSED, is_direct, neighbours, trans_blocks, write_interleaved
-from dyad_core.ops.plain import linear_plain
+from dyad_core.ops.derivatives import gradients, learns, mapped, save_operands, tangent
+from dyad_core.ops.layout import is_direct, neighbours, trans_blocks, write_interleaved
+from dyad_core.ops.plain import linear_plain, linear_traced
 from dyad_core.ops.registry import Implementation, register
 
-__all__ = ["TRANSPOSED", "linear_eager", "neighbours", "trans_blocks"]
+__all__ = ["linear_eager", "product"]
 
 # Larger copies leave the cache and, fresh from the system, are paid for in page faults. Tried 2, 4, 8, 16 MiB and all
 # at once (Zen 4, float32, one thread, process time): 8 MiB is level at 512 tokens and best or near it at 2048 and 4096,
@@ -97,66 +99,31 @@ class EagerLinear(torch.autograd.Function):
     """The product with its backward; see the module's docstring."""
 
     @staticmethod
-    def forward(
-        input: Tensor,
-        weight_blockdiag: Tensor,
-        weight_blocktrans: Tensor | None,
-        bias: Tensor | None,
-        variant: Variant,
-        grain: int,
-    ) -> Tensor:
-        """Compute the layer; shapes as in :func:`product`.
+    def forward(*operands: Any) -> Tensor:
+        """Compute the layer; operands as in :func:`product`.
 
-        Tracing takes the same sums out of place: functionalization replays a mutated view by inverting it, which
-        these strides do not admit (torch 2.13: "Cannot view a tensor with shape …"), and a compiler fuses them anyway.
+        A tracer gets operations out of place: torch.func.linearize folds the memory that others write into to a
+        constant, and computes something else (torch 2.13).
         """
-        compute = linear_plain if torch.compiler.is_compiling() else product
-        return compute(input, weight_blockdiag, weight_blocktrans, bias, variant, grain)
+        return (linear_plain if is_in_torch_dispatch_mode() else product)(*operands)
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004 - torch's signature
-        """Save the input and the weights: no activation beyond what the dense twin saves."""
-        input_, weight_blockdiag, weight_blocktrans, _, ctx.variant, ctx.grain = inputs
-        ctx.save_for_backward(input_, weight_blockdiag, weight_blocktrans)
+    setup_context = staticmethod(save_operands)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of input, both weights and bias, from differentiable operations only."""
-        (grad,) = grads  # (T, out_features)
-        input_, weight_blockdiag, weight_blocktrans = ctx.saved_tensors
-        variant, grain, n = ctx.variant, ctx.grain, weight_blockdiag.shape[0]
-        grad_input = grad_blockdiag = grad_blocktrans = grad_bias = None
-        if ctx.needs_input_grad[0]:
-            transposed_trans = None if weight_blocktrans is None else weight_blocktrans.mH
-            grad_input = linear_eager(grad, weight_blockdiag.mH, transposed_trans, None, TRANSPOSED[variant], grain)
-        if ctx.needs_input_grad[1]:
-            grad_blockdiag = torch.bmm(neighbours(grad, n).mT, neighbours(input_, n).conj())
-        if ctx.needs_input_grad[2]:
-            grad_groups = trans_blocks(grad, n, grain, is_interleaved=variant in ("ot", "dt"))  # (n, T, block_out)
-            groups = trans_blocks(input_, n, grain, is_interleaved=variant in ("it", "dt"))  # (n, T, block_in)
-            grad_blocktrans = torch.bmm(grad_groups.mT, groups.conj())
-        if ctx.needs_input_grad[3]:
-            grad_bias = grad.sum(0)
-        return grad_input, grad_blockdiag, grad_blocktrans, grad_bias, None, None
+        found = gradients(linear_eager, grads[0], ctx.saved_tensors, ctx.variant, ctx.grain, ctx.needs_input_grad)
+        return (*found, None, None)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Tensor:
+        """Forward-mode derivative."""
+        return tangent(linear_eager, ctx.saved_tensors, tangents, ctx.variant, ctx.grain)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *operands: Any) -> tuple[Tensor, int]:
-        """Map over a batch: more rows when only the input has one, one product per weight otherwise.
-
-        In-place products on views have no batching rule of their own (torch 2.13).
-        """
-        tensors, settings, dims = operands[:4], operands[4:], in_dims[:4]
-        if dims[0] is not None and dims[1:] == (None, None, None):
-            batched = tensors[0].movedim(dims[0], 0)  # (B, T, in_features)
-            output = linear_eager(batched.flatten(0, 1), *tensors[1:], *settings)
-            return torch.unflatten(output, 0, batched.shape[:2]), 0
-        outputs = []
-        for index in range(info.batch_size):
-            chosen = [
-                tensor if dim is None else tensor.select(dim, index) for tensor, dim in zip(tensors, dims, strict=True)
-            ]
-            outputs.append(linear_eager(*chosen, *settings))
-        return torch.stack(outputs), 0
+        """Map over a batch; in-place products on views have no batching rule of their own (torch 2.13)."""
+        return mapped(linear_eager, info, in_dims, operands)
 
 
 class DirectEagerLinear(torch.autograd.Function):
@@ -165,7 +132,8 @@ class DirectEagerLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *operands: Any) -> Tensor:
         """Compute the layer; operands as in :func:`product`."""
-        EagerLinear.setup_context(ctx, operands, operands[0])
+        ctx.save_for_backward(*operands[:3])
+        ctx.variant, ctx.grain = operands[4:]
         return product(*operands)
 
     backward = EagerLinear.backward
@@ -183,8 +151,8 @@ def linear_eager(
     operands = (input, weight_blockdiag, weight_blocktrans, bias)
     apply: Callable[..., Tensor] = product
     if not is_direct():
-        apply = EagerLinear.apply
-    elif torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in operands):
+        apply = linear_traced if torch.compiler.is_compiling() else EagerLinear.apply
+    elif torch.is_grad_enabled() and learns(*operands):
         apply = DirectEagerLinear.apply
     return apply(*operands, variant, grain)
 

@@ -16,7 +16,16 @@ from torch.nn import functional as F
 
 from dyad_core.geometry import Variant
 
-__all__ = ["TRANSPOSED", "gather", "interleaved", "is_direct", "neighbours", "trans_blocks", "write_interleaved"]
+__all__ = [
+    "TRANSPOSED",
+    "gather",
+    "interleaved",
+    "is_direct",
+    "is_transformed",
+    "neighbours",
+    "trans_blocks",
+    "write_interleaved",
+]
 
 TRANSPOSED: dict[Variant, Variant] = {"it": "ot", "ot": "it", "dt": "dt", "bd": "bd"}
 """The pattern of the transposed weight."""
@@ -86,6 +95,12 @@ def is_direct() -> bool:
     """
     transforms: bool = torch._C._are_functorch_transforms_active()  # what autograd.Function.apply asks too
     return not (torch.compiler.is_compiling() or transforms or forward_ad._current_level >= 0)
+
+
+def is_transformed() -> bool:
+    """Whether a function transform or forward-mode derivatives are at work, compiled around or not."""
+    transforms: bool = torch._C._are_functorch_transforms_active()
+    return transforms or forward_ad._current_level >= 0
 
 
 def widened(features: Tensor, grain: int) -> Tensor | None:

@@ -4,10 +4,9 @@ Eager calls go through an autograd function, because dispatching a custom operat
 more than a product over few tokens. Tracers (torch.compile, torch.export, fake tensors) cannot look into a kernel
 launch and get the operator. Both share forward, backward and batching rule.
 
-The backward needs no kernel of its own. The transpose of an ``ot`` weight has the pattern of ``it``, so the input
-gradient is this same product with the variant transposed. Weight gradients are batched products whose inner dimension
-is the tokens: few tiles and long sums, which cuBLAS splits over the processors. They are plain aten operations, so the
-backward can be differentiated again.
+The backward needs no kernel of its own (:mod:`dyad_core.ops.derivatives`): the input gradient is this same product.
+Weight gradients are batched products whose inner dimension is the tokens: few tiles and long sums, which cuBLAS
+splits over the processors. They are plain aten operations, so the backward can be differentiated again.
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ from torch.nn import functional as F
 
 from dyad_core.errors import Problem, SpecError
 from dyad_core.geometry import Variant
-from dyad_core.ops.eager import TRANSPOSED, neighbours, trans_blocks
+from dyad_core.ops.derivatives import gradients, learns, mapped, tangent
+from dyad_core.ops.layout import is_direct
 
 __all__ = ["FUSED_ACTIVATIONS", "linear_triton", "triton_linear"]
 
@@ -31,19 +31,11 @@ class TritonLinear(torch.autograd.Function):
     """The product with its backward; see the module's docstring."""
 
     @staticmethod
-    def forward(
-        input: Tensor,
-        weight_blockdiag: Tensor,
-        weight_blocktrans: Tensor | None,
-        bias: Tensor | None,
-        variant: Variant,
-        grain: int,
-        activation: str,
-    ) -> Tensor:
-        """Launch the kernel."""
+    def forward(*operands: Any) -> Tensor:
+        """Launch the kernel; operands as in :func:`triton_linear`."""
         from dyad_core.ops._triton.launch import product  # imports triton, which import dyad_core must not
 
-        return product(input, weight_blockdiag, weight_blocktrans, bias, variant, grain, activation)
+        return product(*operands)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -51,45 +43,48 @@ class TritonLinear(torch.autograd.Function):
         input_, weight_blockdiag, weight_blocktrans, _, ctx.variant, ctx.grain, ctx.activation = inputs
         active = output if ctx.activation == "relu" else None
         ctx.save_for_backward(input_, weight_blockdiag, weight_blocktrans, active)
+        ctx.save_for_forward(input_, weight_blockdiag, weight_blocktrans, active)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of input, both weights and bias."""
         (grad,) = grads  # (T, out_features)
-        input_, weight_blockdiag, weight_blocktrans, active = ctx.saved_tensors
-        variant, grain, n = ctx.variant, ctx.grain, weight_blockdiag.shape[0]
+        *operands, active = ctx.saved_tensors
         if ctx.activation == "relu":
             grad = torch.ops.aten.threshold_backward(grad, active, 0)
         elif ctx.activation != "none":
             msg = f"{ctx.activation} was fused into a product that was not to be differentiated; call linear_triton"
             raise RuntimeError(msg)
-        grad_input = grad_blockdiag = grad_blocktrans = grad_bias = None
-        if ctx.needs_input_grad[0]:
-            trans = None if weight_blocktrans is None else weight_blocktrans.mT
-            grad_input = linear_triton(grad, weight_blockdiag.mT, trans, None, TRANSPOSED[variant], grain)
-        if ctx.needs_input_grad[1]:
-            grad_blockdiag = torch.bmm(neighbours(grad, n).mT, neighbours(input_, n))
-        if ctx.needs_input_grad[2]:
-            grad_groups = trans_blocks(grad, n, grain, is_interleaved=variant in ("ot", "dt"))  # (n, T, block_out)
-            groups = trans_blocks(input_, n, grain, is_interleaved=variant in ("it", "dt"))  # (n, T, block_in)
-            grad_blocktrans = torch.bmm(grad_groups.mT, groups)
-        if ctx.needs_input_grad[3]:
-            grad_bias = grad.sum(0)
-        return grad_input, grad_blockdiag, grad_blocktrans, grad_bias, None, None, None
+        found = gradients(linear_triton, grad, operands, ctx.variant, ctx.grain, ctx.needs_input_grad)
+        return (*found, None, None, None)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Tensor:
+        """Forward-mode derivative; :func:`linear_triton` fuses no other activation where one may be asked for."""
+        *operands, active = ctx.saved_tensors
+        moved = tangent(linear_triton, operands, tangents, ctx.variant, ctx.grain)
+        if ctx.activation == "relu":
+            moved = torch.ops.aten.threshold_backward(moved, active, 0)
+        return moved
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *operands: Any) -> tuple[Tensor, int]:
         """Map over a batch: more rows where only the input has one, one launch for each weight otherwise."""
-        tensors, settings = operands[:4], operands[4:]
-        if in_dims[0] is not None and in_dims[1:4] == (None, None, None):
-            batched = tensors[0].movedim(in_dims[0], 0)  # (B, T, in_features)
-            output = linear_triton(batched.flatten(0, 1), *tensors[1:], *settings)
-            return torch.unflatten(output, 0, batched.shape[:2]), 0
-        sliced = [
-            [tensor] * info.batch_size if dim is None else tensor.unbind(dim)
-            for tensor, dim in zip(tensors, in_dims[:4], strict=True)
-        ]
-        return torch.stack([linear_triton(*one, *settings) for one in zip(*sliced, strict=True)]), 0
+        return mapped(linear_triton, info, in_dims, operands)
+
+
+class DirectTritonLinear(torch.autograd.Function):
+    """The same without function transforms: a function with ``setup_context`` costs 100 µs a call (torch 2.13)."""
+
+    @staticmethod
+    def forward(ctx: Any, *operands: Any) -> Tensor:
+        """Launch the kernel; operands as in :class:`TritonLinear`."""
+        output = TritonLinear.forward(*operands)
+        ctx.variant, ctx.grain, ctx.activation = operands[4:]
+        ctx.save_for_backward(*operands[:3], output if ctx.activation == "relu" else None)
+        return output
+
+    backward = TritonLinear.backward
 
 
 @torch.library.custom_op(
@@ -149,12 +144,15 @@ def linear_triton(
         raise SpecError([Problem("activation", f"must be one of {', '.join(FUSED_ACTIVATIONS)}", activation)])
     operands = (input, weight_blockdiag, weight_blocktrans, bias)
     present = [operand for operand in operands if operand is not None]
+    differentiated = torch.is_grad_enabled() and learns(*operands)
+    apply: Any = DirectTritonLinear.apply if differentiated else TritonLinear.forward
+    if torch.compiler.is_compiling() or _is_watched(present):
+        apply = triton_linear
+    elif not is_direct():
+        apply, differentiated = TritonLinear.apply, True  # a transform's operands need not say that they are
     later = None
-    learns = torch.is_grad_enabled() and any(operand.requires_grad for operand in present)
-    if learns and activation in ("gelu", "silu"):
+    if differentiated and activation in ("gelu", "silu"):
         later, activation = (F.gelu if activation == "gelu" else F.silu), "none"
-    traced = torch.compiler.is_compiling() or _is_watched(present)
-    apply: Any = triton_linear if traced else TritonLinear.apply
     output: Tensor = apply(*operands, variant, grain, activation)
     return output if later is None else later(output)
 

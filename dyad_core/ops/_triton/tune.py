@@ -28,8 +28,8 @@ from dyad_core.ops._triton.settings import (
     Shape,
     device_name,
 )
-from dyad_core.ops.eager import TRANSPOSED
 from dyad_core.ops.eager import product as product_eager
+from dyad_core.ops.layout import TRANSPOSED
 
 __all__ = ["Case", "default_cases", "save", "tune"]
 

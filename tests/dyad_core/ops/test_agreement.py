@@ -13,7 +13,8 @@ from strategies import geometries
 
 from dyad_core import DyadGeometry
 from dyad_core.ops.agreement import backward_disagreement, by_index, forward_disagreement
-from dyad_core.ops.plain import gradients, linear_plain
+from dyad_core.ops.derivatives import gradients
+from dyad_core.ops.plain import linear_plain
 
 CPU = torch.device("cpu")
 DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
@@ -31,10 +32,10 @@ def test_correct_rounding_is_never_refused(geometry: DyadGeometry, tokens: int, 
     def forward(*tensors: Any) -> torch.Tensor:
         return linear_plain(*tensors, geometry.variant, geometry.grain)
 
-    def backward(*tensors: Any) -> list[torch.Tensor | None]:
-        return gradients(*tensors, geometry.variant, geometry.grain, (True,) * 4 if tensors[3] is not None else some)
+    def backward(grad: torch.Tensor, *saved: Any) -> list[torch.Tensor | None]:
+        wanted = (True, True, saved[2] is not None, True)
+        return gradients(linear_plain, grad, saved, geometry.variant, geometry.grain, wanted)
 
-    some = (True, True, False, True)
     assert forward_disagreement(forward, geometry, tokens, dtype, CPU, bias=bias) is None
     assert backward_disagreement(backward, geometry, tokens, dtype, CPU, (True,) * 4) is None
 
