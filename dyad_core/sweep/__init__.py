@@ -7,8 +7,10 @@
 ``run_sweep(spec)`` measures, within the budget that the request gives.
 """
 
+from dyad_core.sweep.files import load_sweep, save_sweep
 from dyad_core.sweep.progress import SweepProgress
 from dyad_core.sweep.results import SweepPoint, SweepResult
+from dyad_core.sweep.run import run_sweep
 from dyad_core.sweep.spec import SweepSpec
 
-__all__ = ["SweepPoint", "SweepProgress", "SweepResult", "SweepSpec"]
+__all__ = ["SweepPoint", "SweepProgress", "SweepResult", "SweepSpec", "load_sweep", "run_sweep", "save_sweep"]

@@ -18,10 +18,10 @@ __all__ = ["MIN_ROUNDS", "START_S", "Pace", "duration", "grid_seconds", "round_s
 START_S = 4.0
 """A process that imports torch, builds the layers and checks them against the oracle."""
 
-MIN_ROUNDS = 8
+MIN_ROUNDS = 12
 """Warm-up and the rounds that are taken whatever the budget."""
 
-ASSUMED_ROUNDS = 20
+ASSUMED_ROUNDS = 30
 SAMPLE_S = 4e-3
 FLOPS_PER_S = {"cpu": 5e10, "cuda": 2e13}
 BOUNDS = (0.1, 20.0)
