@@ -50,13 +50,16 @@ SETTINGS: Mapping[Allocator, Mapping[str, str]] = MappingProxyType(
 PRELOADED = ("jemalloc", "tcmalloc", "mimalloc")
 
 
-def read_allocator(root: Path = Path("/")) -> dict[str, str]:
-    """What decides here how this process gets memory: variables that are set, huge pages, another allocator.
+def read_allocator(root: Path = Path("/"), variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What decides here how a process gets memory: variables that are set, huge pages, another allocator.
+
+    ``variables`` are those of the process that is meant; this one's when not given.
 
     Keys beside the variables' names: ``transparent_huge_pages`` (the system's mode) and ``library`` (what is mapped in
     place of the C library's allocator). What cannot be read is left out.
     """
-    found = {name: os.environ[name] for name in ALLOCATOR_VARIABLES if name in os.environ}
+    variables = os.environ if variables is None else variables
+    found = {name: variables[name] for name in ALLOCATOR_VARIABLES if name in variables}
     modes = _text(root / "sys/kernel/mm/transparent_hugepage/enabled")
     if "[" in modes:
         found["transparent_huge_pages"] = modes.partition("[")[2].partition("]")[0]

@@ -24,7 +24,7 @@ TIMEOUT_S = 60.0
 def cuda_devices() -> tuple[tuple[dict[str, Any], ...], str]:
     """Return the CUDA devices and, when there is none, a sentence that says why.
 
-    Each device: ``index, name, memory_total_bytes, memory_available_bytes, capability, bfloat16, float16``. The
+    Each device: ``index, name, memory_total_bytes, memory_available_bytes, cache_bytes, capability, bfloat16, float16``. The
     answer is kept for the life of the process.
     """
     if torch.version.cuda is None:
@@ -54,6 +54,7 @@ def probe() -> dict[str, Any]:
                 "name": properties.name,
                 "memory_total_bytes": total,
                 "memory_available_bytes": free,
+                "cache_bytes": int(properties.L2_cache_size),
                 "capability": f"{properties.major}.{properties.minor}",
                 "bfloat16": properties.major >= 8,
                 "float16": (properties.major, properties.minor) >= (5, 3),
