@@ -71,7 +71,9 @@ def memory_figure(rows: Sequence[Row], *, predicted: bool = True) -> go.Figure:
             figure.add_annotation(x=0, y=row.label, text=words_of(row.outcome), showarrow=False, **place)
     base_layout(figure, height=rows_height(len(labels)) + 20, margin={"t": 90}, barmode="stack", bargap=0.35)
     highest = max([*ends, *peaks], default=1.0)
-    figure.update_xaxes(range=[0, 1.6 * highest], title="peak memory (MiB, lower is better)", showgrid=True)
+    figure.update_xaxes(
+        range=[0, 1.6 * highest], title="peak memory (MiB, lower is better; share of dense)", showgrid=True
+    )
     return label_axis(figure, labels)
 
 
@@ -141,7 +143,7 @@ def _relative(row: Row, rows: Sequence[Row]) -> str:
     dense = next((other for other in rows if other.is_dense), None)
     if row.is_dense or dense is None or not dense.peak_bytes or row.peak_bytes is None:
         return ""
-    return f" ({words.percent(row.peak_bytes / dense.peak_bytes)} of dense)"
+    return f" ({words.percent(row.peak_bytes / dense.peak_bytes)})"
 
 
 def _difference(row: Row) -> str:

@@ -14,8 +14,6 @@ from frontend.logic.rows import Row
 
 __all__ = ["speedup_alt", "speedup_figure"]
 
-UNDECIDED = "open: not distinguishable from 1.0x"
-
 
 def speedup_figure(rows: Sequence[Row]) -> go.Figure:
     """Draw the speed-up of each candidate of one pass, its 95 % interval and its limit.
@@ -62,7 +60,6 @@ def speedup_figure(rows: Sequence[Row]) -> go.Figure:
                 hovertemplate="%{customdata}<extra></extra>",
             )
         )
-    figure.add_trace(_undecided())
     figure.add_trace(_limits(candidates))
     for row in candidates:
         if row.speedup is None:
@@ -106,14 +103,8 @@ def _said(row: Row) -> str:
     return (
         words.factor(row.speedup)
         if row.outcome == "measured"
-        else f"{known.mark} {words.factor(row.speedup)} {known.word}"
+        else f"{known.mark} {words.factor(row.speedup)} {known.short or known.word}"
     )
-
-
-def _undecided() -> go.Scatter:
-    """The legend's entry of open marks; it is always there, so that the legend keeps still."""
-    marker = {"color": NEUTRAL, "symbol": "circle-open", "size": 11, "line": {"color": NEUTRAL, "width": 2}}
-    return go.Scatter(x=[None], y=[None], mode="markers", name=UNDECIDED, marker=marker, hoverinfo="skip")
 
 
 def _stems(rows: Sequence[Row], color: str) -> go.Scatter:
@@ -128,13 +119,16 @@ def _stems(rows: Sequence[Row], color: str) -> go.Scatter:
 
 
 def _limits(rows: Sequence[Row]) -> go.Scatter:
+    """The limit of every row, named where it changes; a second dense twin has none to reach."""
+    rows = [row for row in rows if row.variant != "dense_again"]
+    before = [None, *(row.limit for row in rows)]
     return go.Scatter(
         x=[row.limit for row in rows],
         y=[row.label for row in rows],
         name="limit n/2 (BD: n)",
         mode="markers+text",
         marker={"symbol": "line-ns", "size": 24, "line": {"color": NEUTRAL, "width": 3}, "color": NEUTRAL},
-        text=[f"limit {row.limit:g}x" for row in rows],
+        text=["" if row.limit == last else f"limit {row.limit:g}x" for row, last in zip(rows, before, strict=False)],
         textposition="bottom right",
         textfont={"size": 11},
         cliponaxis=False,
@@ -168,7 +162,7 @@ def _speed_range(rows: Sequence[Row]) -> tuple[float, float]:
     highs = [max(row.limit, row.speedup_high or row.speedup or 0.0) for row in rows]
     low = min([0.7, *(0.85 * value for value in lows if value > 0)])
     high = max([1.5, *highs])
-    return low, high * (high / low) ** 0.18
+    return low, high * (high / low) ** 0.3
 
 
 def _speed_ticks(low: float, high: float) -> list[float]:

@@ -40,7 +40,9 @@ __all__ = [
 NEUTRAL = "#808080"
 """For the dense twin, limits and borders: contrast above 3.9 on white and 4.4 on the dark background."""
 
-FOOT_CHARACTERS = 84
+FOOT_CHARACTERS = {False: 60, True: 130}
+"""Of a line below a chart that takes half of the page, and all of it."""
+
 FOOT_ROW = 15
 
 CHOSEN = "#009E73"
@@ -90,7 +92,7 @@ SPECTRA: dict[str, Mark] = {
 PEERS: dict[str, Mark] = {
     "low_rank": Mark("low rank (peer)", "#8B6BC4", "pentagon"),
     "monarch": Mark("Monarch (peer)", "#A6761D", "star"),
-    "dense_again": Mark("dense again (A/A control)", "#5B8DA8", "cross"),
+    "dense_again": Mark("dense again (A/A)", "#5B8DA8", "cross"),
 }
 """What is measured beside DYAD and is none."""
 
@@ -184,13 +186,13 @@ def figure_of(
     )
 
 
-def footnote(figure: go.Figure, lines: Sequence[str], *, below: int = 58) -> go.Figure:
+def footnote(figure: go.Figure, lines: Sequence[str], *, below: int = 58, wide: bool = False) -> go.Figure:
     """Write lines under the horizontal axis, into the picture itself, so that a saved one carries its conditions.
 
-    Long lines are broken. ``below`` is the height in pixels of the axis with its title. A line that begins with an
+    Long lines are broken, later where the chart is ``wide``. ``below`` is the height in pixels of the axis with its title. A line that begins with an
     exclamation mark is a warning and stands in bold.
     """
-    rows = [(line.startswith("!"), part) for line in lines if line for part in wrap(line, FOOT_CHARACTERS)]
+    rows = [(line.startswith("!"), part) for line in lines if line for part in wrap(line, FOOT_CHARACTERS[wide])]
     if not rows:
         return figure
     text = "<br>".join(f"<b>{part}</b>" if loud else part for loud, part in rows)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from frontend.logic import words
 from frontend.logic.outcomes import outcome
 from frontend.logic.rows import Row
 
-__all__ = ["Weight", "ladder_rows", "ladder_sentence", "weights_of"]
+__all__ = ["Weight", "every_implementation", "ladder_rows", "ladder_sentence", "weights_of"]
 
 
 @dataclass(frozen=True, order=True)
@@ -24,6 +24,12 @@ class Weight:
     def label(self) -> str:
         """``IT n=4``, with its grain where that is not 1."""
         return f"{self.variant.upper()} n={self.n_blocks}" + ("" if self.grain == 1 else f" g={self.grain}")
+
+
+def every_implementation(known: Mapping[str, str], device: str) -> list[str]:
+    """Return the names for a ladder on a device; one whose summary says it needs an NVIDIA GPU is left out elsewhere."""
+    on_gpu = device.startswith("cuda")
+    return [name for name, summary in known.items() if on_gpu or "NVIDIA GPU" not in summary]
 
 
 def weights_of(rows: Sequence[Row]) -> list[Weight]:
@@ -64,7 +70,9 @@ def ladder_sentence(rows: Sequence[Row], weight: Weight) -> str:
     ]
     fast = [row for row in rows if row.speedup is not None]
     if fast:
-        parts.append(f"fastest is **{fast[0].implementation}** at {words.factor(fast[0].speedup)} of dense")
+        parts.append(
+            f"highest is **{fast[0].implementation}** at {words.factor(fast[0].speedup)} of dense ({outcome(fast[0].outcome).word})"
+        )
         auto = next((row for row in fast if row.chosen_by_auto), None)
         if auto is not None and auto is not fast[0]:
             parts.append(f"auto takes {auto.implementation} at {words.factor(auto.speedup)}")

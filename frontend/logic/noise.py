@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from frontend.logic.run_words import pass_words
+
 __all__ = ["disturbances", "quiet_warnings"]
 
 DISTURBED = "disturbed:"
@@ -23,7 +25,8 @@ def disturbances(result: Mapping[str, Any], pass_name: str | None = None) -> lis
         begin, said, rest = str(warning).partition(DISTURBED)
         named = begin.strip().rstrip(":")
         if said and (pass_name is None or named in ("", pass_name)):
-            found.append(f"Disturbed: {rest.strip()}")
+            place = f" in {pass_words(named)}" if named else ""
+            found.append(f"Disturbed{place}: {rest.strip()}")
     return list(dict.fromkeys(found))
 
 

@@ -13,18 +13,22 @@ __all__ = ["COMPARED", "OUTCOMES", "Outcome", "outcome", "words_of"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """One state: ``mark`` is one character, ``word`` stands in tables and charts, ``meaning`` is a sentence."""
+    """One state: ``mark`` is one character, ``word`` stands in tables, ``short`` (or the word) beside a mark, ``meaning`` is a sentence."""
 
     mark: str
     word: str
     meaning: str
+    short: str = ""
 
 
 OUTCOMES: dict[str, Outcome] = {
     "faster": Outcome("▲", "faster", "The whole 95 % interval of its speed-up lies above 1.0x."),
     "slower": Outcome("▼", "slower", "The whole 95 % interval of its speed-up lies below 1.0x."),
     "not_distinguishable": Outcome(
-        "≈", "not distinguishable from 1.0x", "The 95 % interval of its speed-up holds 1.0x: no difference was shown."
+        "≈",
+        "not distinguishable from 1.0x",
+        "The 95 % interval of its speed-up holds 1.0x: no difference was shown.",
+        "not distinguishable",
     ),
     "measured": Outcome("●", "measured", "It was timed and there is nothing to compare it with."),
     "incorrect": Outcome(

@@ -54,8 +54,12 @@ def sampling_line(sampling: SamplingJson) -> str:
     why = _STOPPED.get(sampling["stopped"], f"stopped: {sampling['stopped']}")
     if reached is None:
         return f"No interval after {rounds}, {why}"
-    missed = "" if sampling["stopped"] == "target" else f" (wished: ±{100 * sampling['target_interval']:.2g} %)"
-    return f"±{100 * reached:.2g} %{missed} after {rounds}, {why}"
+    missed = "" if sampling["stopped"] == "target" else f" (wished: ±{_percent(sampling['target_interval'])})"
+    return f"±{_percent(reached)}{missed} after {rounds}, {why}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def speedups(candidates: Sequence[CandidateJson]) -> str:

@@ -71,7 +71,7 @@ def show_candidates(
     with memory:
         st.markdown("**Peak memory**")
         if any(row.peak_bytes is not None for row in shown):
-            chart(memory_figure(shown), key=f"chart.memory{suffix}", alt=memory_alt(shown), note=note, foot=lines)
+            chart(memory_figure(shown), key=f"chart.memory{suffix}", alt=memory_alt(shown), note=note, foot=lines[:1])
         else:
             st.caption("Memory is measured in a pass of its own, after the timing.")
     return str(chosen)

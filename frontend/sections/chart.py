@@ -44,6 +44,7 @@ def chart(
     note: str = "",
     rows: Rows | None = None,
     foot: Sequence[str] = (),
+    wide: bool = False,
     **options: Any,
 ) -> Any:
     """Show ``figure`` over the full width, below it ``note`` and a button for its data; returns what Streamlit returns.
@@ -55,10 +56,11 @@ def chart(
         note: a caption.
         rows: the data of the picture as records, for the CSV file.
         foot: lines that belong into the picture itself: precision, device, and what disturbed it.
+        wide: the picture takes the whole width, so that these lines may be long.
         options: passed on to ``st.plotly_chart``.
     """
     name = key.replace(".", "-")
-    figure = footnote(figure, foot) if foot else figure
+    figure = footnote(figure, foot, wide=wide) if foot else figure
     config = chart_config(name, st.session_state.get(FORM, "svg"))
     state = st.plotly_chart(figure, key=key, alt=alt, theme="streamlit", config=config, **options)
     if rows is None:

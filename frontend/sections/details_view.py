@@ -50,6 +50,7 @@ def _show_ladder(rows: Sequence[Row], *, note: str, foot: Sequence[str]) -> None
         alt=f"Ladder of {chosen}. {speedup_alt(ladder)}",
         note=f"The number beside ✓ is the distance from the oracle, relative to its largest value. {note}",
         rows=lambda: table_records(ladder),
+        wide=True,
         foot=[f"{chosen} · {line}" if at == 0 else line for at, line in enumerate(foot)],
     )
 
@@ -70,6 +71,7 @@ def _show_roofline(result: RunResult, rows: Sequence[Row], *, note: str, foot: S
         note=f"Every byte is counted once: a candidate whose operands stay in a cache can stand above the line. {note}",
         rows=lambda: placed_records(placed),
         foot=foot,
+        wide=True,
     )
     st.dataframe(
         pd.DataFrame(placed_records(placed)),

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from frontend.logic.ladder import every_implementation
 from frontend.logic.request import PEERS
 from frontend.schemas import SystemJson
 from frontend.sections import state
@@ -45,7 +46,7 @@ def _ladder(machine: SystemJson) -> None:
         key="lab.ladder",
         icon=":material/stairs:",
         on_click=state.fill,
-        args=(PAGE, {"implementations": list(known)}),
+        args=(PAGE, {"implementations": every_implementation(known, str(state.value(PAGE, "device")))}),
         help="The ladder: every implementation of the same weight, side by side.",
     )
     peers.multiselect(

@@ -18,6 +18,7 @@ from frontend.schemas import RunRecord, RunResult
 from frontend.sections.backend import show_warnings
 from frontend.sections.candidates_view import show_candidates
 from frontend.sections.details_view import show_details
+from frontend.sections.stored_view import again_button, show_stored
 
 __all__ = ["show_result"]
 
@@ -30,6 +31,7 @@ FILES: dict[Literal["csv", "json", "parquet"], str] = {
 
 def show_result(api: ApiClient, record: RunRecord, result: RunResult) -> None:
     """Draw a finished run."""
+    show_stored(api, record)
     st.markdown(f"### {result.get('reading') or 'No reading was made for this run.'}")
     show_disturbance(result)
     show_warnings(quiet_warnings([*(record.get("warnings") or []), *(result.get("warnings") or [])]))
@@ -57,16 +59,15 @@ def show_result(api: ApiClient, record: RunRecord, result: RunResult) -> None:
                 on_click="ignore",
                 key=f"lab.download.{form}",
             )
+        again_button(api, record, key="lab.again")
 
 
 def show_disturbance(result: RunResult) -> None:
     """Say at the top that a run was not alone on its machine."""
     said = disturbances(result)
     if said:
-        text = "\n".join(f"- {each}." for each in said) if len(said) > 1 else f"{said[0]}."
-        st.warning(
-            f"**This run was disturbed.** {text}" if len(said) == 1 else f"**This run was disturbed.**\n\n{text}"
-        )
+        listed = f" {said[0]}." if len(said) == 1 else "\n\n" + "\n".join(f"- {each}." for each in said)
+        st.warning(f"**This run was not alone on its machine.**{listed}", icon=":material/groups:")
 
 
 def _show_sampling(result: RunResult) -> None:

@@ -17,7 +17,6 @@ from frontend.sections.backend import show_problem, show_unreachable, show_warni
 from frontend.sections.candidates_view import show_candidates
 from frontend.sections.polling import polling_panel
 from frontend.sections.results import show_result
-from frontend.sections.stored_view import show_stored
 
 __all__ = ["run_view"]
 
@@ -53,7 +52,6 @@ def _show(api: ApiClient, record: RunRecord) -> None:
     if record["status"] in ("queued", "running"):
         _show_progress(api, record)
     elif result is not None:
-        show_stored(api, record)
         show_result(api, record, result)
     else:
         _show_ending(record)

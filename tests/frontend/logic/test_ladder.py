@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from frontend.logic.ladder import ladder_rows, ladder_sentence, weights_of
+from frontend.logic.ladder import every_implementation, ladder_rows, ladder_sentence, weights_of
 from frontend.logic.rows import rows_of
 
 
@@ -37,6 +37,13 @@ def test_the_sentence_begins_with_parity() -> None:
     weight = weights_of(ROWS)[0]
 
     assert ladder_sentence(ladder_rows(ROWS, weight), weight) == (
-        "2 of 4 implementations of IT n=4 agree with the oracle, the farthest within 3.0e-07 of its largest value; fastest "
-        "is **concat** at 1.80x of dense; auto takes eager at 1.50x."
+        "2 of 4 implementations of IT n=4 agree with the oracle, the farthest within 3.0e-07 of its largest value; highest "
+        "is **concat** at 1.80x of dense (faster); auto takes eager at 1.50x."
     )
+
+
+def test_a_ladder_holds_what_the_device_can_run() -> None:
+    known = {"eager": "plain aten", "triton": "one fused kernel (NVIDIA GPUs)"}
+
+    assert every_implementation(known, "cpu") == ["eager"]
+    assert every_implementation(known, "cuda:0") == ["eager", "triton"]

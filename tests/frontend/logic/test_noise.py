@@ -6,7 +6,7 @@ WARNINGS = ["forward: disturbed: other work kept 1.0 of 2 processors busy", "nar
 
 
 def test_a_disturbance_is_said_of_its_pass_and_of_the_run() -> None:
-    said = "Disturbed: other work kept 1.0 of 2 processors busy"
+    said = "Disturbed in forward: other work kept 1.0 of 2 processors busy"
 
     assert disturbances({"warnings": WARNINGS}) == disturbances({"warnings": WARNINGS}, "forward") == [said]
     assert disturbances({"warnings": WARNINGS}, "train_step") == []
