@@ -9,9 +9,10 @@ ordinary runs, one all float32 and one all float16, and the comparison is made o
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from dyad_core.bench.independent import ratio_of_medians
 from dyad_core.bench.isolation import run_benchmark
 from dyad_core.bench.machine import EMULATION, cpu_flags, emulated_dtypes
 from dyad_core.bench.original_replay import published_conditions
@@ -23,7 +24,6 @@ from dyad_core.bench.precision_split import (
     factors,
     in_words,
     part_of,
-    unpaired,
 )
 from dyad_core.bench.results import BenchmarkRun, Candidate
 from dyad_core.bench.spec import BenchmarkSpec, Pass
@@ -116,7 +116,7 @@ def take_apart(float32: BenchmarkRun, float16: BenchmarkRun) -> OriginalConditio
         device_name=environment.device_name,
         conditions=(
             f"{spec.tokens} tokens, float32 products {spec.float32_matmul_precision}, torch {environment.torch_version}; "
-            "medians; intervals of structure are paired by round, those across precisions are of two medians"
+            "medians; intervals of structure are paired by round, those across precisions are of independent medians"
         ),
         caveats=(
             *emulated,
@@ -162,9 +162,9 @@ def _measured_part(pass_: Pass, found: dict[str, Candidate | None]) -> Part:
     times = {name: None if each is None else each.median_ms for name, each in found.items()}
     samples = {name: () if each is None else each.samples_ms for name, each in found.items()}
     bounds = {
-        "headline": unpaired(samples["dense float32"], samples["DYAD float16"]),
+        "headline": _across(samples["dense float32"], samples["DYAD float16"]),
         "structure": _paired(found["DYAD float32"]),
-        "precision": unpaired(samples["DYAD float32"], samples["DYAD float16"]),
+        "precision": _across(samples["DYAD float32"], samples["DYAD float16"]),
         "structure_float16": _paired(found["DYAD float16"]),
     }
     return part_of(
@@ -181,6 +181,14 @@ def _paired(candidate: Candidate | None) -> tuple[float, float] | None:
     if candidate is None or candidate.speedup_low is None or candidate.speedup_high is None:
         return None
     return candidate.speedup_low, candidate.speedup_high
+
+
+def _across(above: Sequence[float], below: Sequence[float]) -> tuple[float, float] | None:
+    """An interval of a ratio between the two runs, whose rounds are not paired."""
+    if not above or not below:
+        return None
+    found = ratio_of_medians(above, below)
+    return None if found.low is None or found.high is None else (found.low, found.high)
 
 
 def _groups(run: BenchmarkRun) -> list[dict[Pass, Candidate]]:

@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -30,13 +28,10 @@ __all__ = [
     "Ratio",
     "factors",
     "in_words",
-    "median_interval",
     "part_of",
-    "unpaired",
 ]
 
 LABEL = "not like for like"
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -171,35 +166,6 @@ def factors(each: Decomposition) -> tuple[float, float, float]:
         msg = "a figure with nothing missing has all three factors"
         raise ValueError(msg)
     return part.headline.ratio, part.structure.ratio, part.precision.ratio
-
-
-def median_interval(samples: Sequence[float], confidence: float) -> tuple[float, float] | None:
-    """A distribution-free interval of the median: the two order statistics whose coverage is at least ``confidence``.
-
-    The number of samples below the median is binomial with probability 1/2 (Conover, Practical Nonparametric Statistics,
-    section 3.2). None where even the smallest and the largest sample do not reach it.
-    """
-    count, tail, below, rank = len(samples), (1 - confidence) / 2, 0.0, 0
-    for rank in range(count // 2 + 1):
-        below += math.comb(count, rank) * 0.5**count
-        if below > tail:
-            break
-    if rank == 0:
-        return None
-    ordered = sorted(samples)
-    return ordered[rank - 1], ordered[count - rank]
-
-
-def unpaired(above: Sequence[float], below: Sequence[float]) -> tuple[float, float] | None:
-    """A 95 % interval of the ratio of two medians whose samples are not paired; None with too few of them.
-
-    Each median gets half of what may go wrong (Bonferroni), so the interval is rather too wide.
-    """
-    each = 1 - (1 - CONFIDENCE) / 2
-    numerator, denominator = median_interval(above, each), median_interval(below, each)
-    if numerator is None or denominator is None:
-        return None
-    return numerator[0] / denominator[1], numerator[1] / denominator[0]
 
 
 def _ratio(above: float | None, below: float | None, bounds: tuple[float, float] | None) -> Ratio | None:

@@ -24,6 +24,8 @@ ENTRY_POINT_GROUP = "dyad.commands"
 
 BUILT_IN = {
     "bench": "dyad_core.cli.bench:app",
+    "verdict": "dyad_core.cli.verdict:app",
+    "original-conditions": "dyad_core.cli.original_conditions:app",
     "project": "dyad_core.cli.project:app",
     "structure": "dyad_core.cli.structure:structure",
     "tune": "dyad_core.cli.tune:app",

@@ -81,11 +81,17 @@ def _incomplete(run: BenchmarkRun, rival: Rival, passes: Sequence[Pass]) -> Iter
         if pass_ not in rival.candidates:
             yield f"{pass_name(pass_)}: the run is incomplete, it holds no such pass of this candidate"
     for sampling in run.sampling:
-        if sampling.pass_ in passes and sampling.stopped != "target" and sampling.widest_interval is not None:
+        said = any(text.startswith(f"{sampling.pass_}: ") and "budget" in text for text in run.warnings)
+        if (
+            sampling.pass_ in passes
+            and sampling.stopped != "target"
+            and not said
+            and sampling.widest_interval is not None
+        ):
             reason = "its time budget was spent" if sampling.stopped == "budget" else "the most rounds were taken"
             yield (
                 f"{pass_name(sampling.pass_)}: sampling stopped because {reason}; its widest interval is "
-                f"±{100 * sampling.widest_interval:.2g} % where ±{100 * sampling.target_interval:.2g} % was wished"
+                f"±{100 * min(sampling.widest_interval, 10):.2g} % where ±{100 * sampling.target_interval:.2g} % was wished"
             )
 
 

@@ -22,7 +22,7 @@ from dyad_core.verdict.records import DECISIONS, Conditions, Decision, PassVerdi
 from dyad_core.verdict.rivals import Rival, find
 from dyad_core.verdict.wording import conditions_text, quality_clause, sentence
 
-__all__ = ["decide", "verdicts"]
+__all__ = ["decide", "number_problems", "verdicts"]
 
 LARGEST_SPEEDUP = 1000.0
 
@@ -95,7 +95,7 @@ def verdicts(
     Better is the better decision, then a layer that connects everything, then the higher lower bound of the speed-up in
     the pass where that is lowest. The ablation ``bd``, which is no DYAD, comes behind everything else.
     """
-    problems = [*_number_problems(required_speedup, max_loss), *_pass_problems(run, passes)]
+    problems = [*number_problems(required_speedup, max_loss), *_pass_problems(run, passes)]
     try:
         wanted = {"variant": variant, "n_blocks": n_blocks, "grain": grain, "implementation": implementation}
         fitting = find(run, **wanted)
@@ -214,7 +214,8 @@ def _rank(verdict: Verdict) -> tuple[bool, int, bool, float]:
     return verdict.geometry.variant == "bd", DECISIONS.index(verdict.decision), holes, -min(lows, default=0.0)
 
 
-def _number_problems(required_speedup: Any, max_loss: Any) -> list[Problem]:
+def number_problems(required_speedup: Any, max_loss: Any) -> list[Problem]:
+    """What is wrong with the two numbers of a verdict; empty when nothing is."""
     problems = []
     if not _within(required_speedup, 0.0, LARGEST_SPEEDUP) or required_speedup == 0:
         rule = f"must be a number above 0 and at most {LARGEST_SPEEDUP:.0f}"

@@ -43,7 +43,7 @@ def sentence(
         caveats: what must not be missing beside the figures, a few words each.
         where: address or id of the run.
     """
-    head = HEADS[decision].format(required=f"{required_speedup:g}", depends_on=depends_on)
+    head = HEADS[decision].format(required=_asked(required_speedup), depends_on=depends_on)
     parts = [_pass_clause(each, required_speedup) for each in passes]
     memory = next((each.memory for each in passes if each.memory is not None), None)
     if memory is not None:
@@ -88,9 +88,9 @@ def _pass_clause(each: PassVerdict, required: float) -> str:
         return f"{name} has no figure, {each.detail}"
     time = each.time
     figure = f"{ratio_text(time.speedup, required)}x of dense ({_interval(time, required)})"
-    asked = f" the {required:g}x asked for"
+    asked = f" the {_asked(required)}x asked for"
     if each.decision == "not_distinguishable":
-        return f"{name} at {figure} is not distinguishable from {required:g}x"
+        return f"{name} at {figure} is not distinguishable from {_asked(required)}x"
     if each.decision == "swap":
         if time.speedup_low > 1.0:
             return f"{name} is faster at {figure}{f', above{asked}' if required != 1.0 else ''}"
@@ -98,6 +98,11 @@ def _pass_clause(each: PassVerdict, required: float) -> str:
     if time.speedup_high < 1.0:
         return f"{name} is slower, at {figure}{f', below{asked}' if required != 1.0 else ''}"
     return f"{name} is at {figure}, below{asked}"
+
+
+def _asked(required: float) -> str:
+    text = f"{required:g}"
+    return text if "." in text or "e" in text else f"{text}.0"
 
 
 def _interval(time: TimeSaved, required: float) -> str:

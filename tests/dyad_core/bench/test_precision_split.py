@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-import math
-from statistics import median
-
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dyad_core.bench.precision_split import median_interval, part_of, unpaired
+from dyad_core.bench.precision_split import part_of
 
 times = st.floats(1e-3, 1e3)
 
@@ -53,32 +49,3 @@ def test_intervals_hold_their_ratio() -> None:
     assert (part.headline.low, part.headline.high) == (3.0, 5.0)
     assert part.structure_float16 is not None
     assert part.structure_float16.ratio == 1.5
-
-
-def test_the_interval_of_a_median_is_the_textbook_one() -> None:
-    # n = 10: the 2nd and the 9th value cover with probability 1 - 2·(1 + 10)/1024 = 0.9785.
-    assert median_interval(list(range(1, 11)), 0.975) == (2, 9)
-    assert median_interval(list(range(1, 11)), 0.98) == (1, 10)
-    assert median_interval([1.0] * 5, 0.975) is None
-    assert median_interval([], 0.95) is None
-
-
-@given(st.lists(times, min_size=7, max_size=40), st.lists(times, min_size=7, max_size=40))
-def test_an_unpaired_interval_holds_the_ratio_of_the_medians(above: list[float], below: list[float]) -> None:
-    bounds = unpaired(above, below)
-
-    assert bounds is not None
-    assert bounds[0] <= median(above) / median(below) * (1 + 1e-9)
-    assert bounds[1] >= median(above) / median(below) * (1 - 1e-9)
-
-
-def test_an_unpaired_interval_covers_the_truth_and_needs_samples() -> None:
-    generator = np.random.default_rng(0)
-    covered = 0
-    for _ in range(400):
-        above, below = generator.lognormal(math.log(3), 0.1, 15), generator.lognormal(0, 0.2, 15)
-        low, high = unpaired(above.tolist(), below.tolist()) or (math.nan, math.nan)
-        covered += low <= 3 <= high
-
-    assert covered / 400 >= 0.95
-    assert unpaired([1.0] * 3, [1.0] * 30) is None

@@ -28,7 +28,7 @@ def test_the_whole_sentence() -> None:
             0.9,
             1.1,
             1.0,
-            "Not distinguishable from 1x: .*: forward at 1.00x .*between 1.33 ms lost and 1.09 ms saved a call",
+            "Not distinguishable from 1.0x: .*: forward at 1.00x .*between 1.33 ms lost and 1.09 ms saved a call",
         ),
         (1.05, 1.15, 1.2, "Do not swap: .*: forward is at 1.10x of dense .*, below the 1.2x asked for"),
         (1.3, 1.4, 1.2, "Swap: .*: forward is faster at 1.35x of dense .*, above the 1.2x asked for"),
