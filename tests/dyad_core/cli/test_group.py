@@ -72,7 +72,7 @@ def test_other_packages_add_functions_and_groups(entries, capsys, monkeypatch, v
 
 
 def test_an_absent_package_is_listed_as_unavailable_and_says_why(entries, capsys, monkeypatch) -> None:
-    monkeypatch.setenv("TERMINAL_WIDTH", "200")
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 200)  # read from the environment when typer is imported
     entries["up"] = entry("up", "no_such_package.cli:up")
     assert dyad("--help") == 0
     assert "Unavailable: the package 'no_such_package' is not installed here." in capsys.readouterr().out
