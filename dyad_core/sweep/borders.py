@@ -74,7 +74,21 @@ def _along(sides: Mapping[tuple[int, int], int], name: Finest, *, upward: bool) 
         lines.setdefault(line, {})[position] = side
     found = [_border(name, line, lines[line], upward=upward) for line in sorted(lines)]
     whole = [border for border in found if border is not None]
-    return whole if len(whole) == len(found) else None
+    if len(whole) != len(found):
+        return None
+    positions = [position for along in lines.values() for position in along]
+    ends = (max(positions), min(positions)) if upward else (min(positions), max(positions))
+    return [border for border in whole if _tells(border, lines[border.line], *ends)] or None
+
+
+def _tells(border: Border, along: Mapping[int, int], paying_end: int, other_end: int) -> bool:
+    """Whether a line says something: one with a border, or one that is on one side as far as its telling end.
+
+    A sweep measures some lines near the border alone; "nowhere" and "everywhere" would say too much of those.
+    """
+    if border.never:
+        return paying_end in along
+    return other_end in along if border.always else True
 
 
 def _border(name: Finest, line: int, along: Mapping[int, int], *, upward: bool) -> Border | None:

@@ -43,8 +43,8 @@ class Planner:
     def next(self, left_s: float, is_known: Callable[[Node], bool]) -> Node | None:
         """The place to measure next; None when nothing is left, or nothing that fits.
 
-        The coarse lattice first, the cheap points of it before the dear ones; then the contour. A place that is known
-        already costs nothing.
+        The coarse lattice first, always the place farthest from what is measured, then the contour; a place that would
+        take much of what is left waits until the others are measured. A place that is known already costs nothing.
         """
         ranked = sorted(self._rank(wish, left_s, free=is_known(wish.node)) for wish in self.wishes())
         self.waiting = bool(ranked)

@@ -8,6 +8,7 @@ known, nothing is remembered: a sweep that goes on after an interruption takes t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -51,7 +52,8 @@ class Wish:
     Attributes:
         node: the place.
         why: part of the coarse lattice, or near the contour.
-        value: how much it would tell: number of maps times the size of the cell, in doublings.
+        value: how much it would tell. Coarse: how far it is from what is measured, in doublings; contour: the number of
+            maps that are uncertain there times the size of the cell.
     """
 
     node: Node
@@ -67,7 +69,9 @@ def coarse_nodes(grid: Grid) -> list[Node]:
 
 def wishes(grid: Grid, sides: Sides) -> list[Wish]:
     """Every place worth measuring now, best first; empty when the map is as well known as the lattice allows."""
-    coarse = [Wish(node, "coarse", 0.0) for node in coarse_nodes(grid) if node not in sides]
+    missing = [node for node in coarse_nodes(grid) if node not in sides]
+    far = [Wish(node, "coarse", _distance(grid, node, sides)) for node in missing]
+    coarse = sorted(far, key=lambda wish: (-wish.value, wish.node))
     values: dict[Node, float] = {}
     for cell in leaves(grid, sides):
         weight = _weight(cell, sides) * _area(grid.axes, cell)
@@ -79,6 +83,15 @@ def wishes(grid: Grid, sides: Sides) -> list[Wish]:
     near = [Wish(node, "contour", value) for node, value in values.items()]
     taken = {wish.node for wish in coarse}
     return coarse + sorted((wish for wish in near if wish.node not in taken), key=lambda wish: (-wish.value, wish.node))
+
+
+def _distance(grid: Grid, node: Node, sides: Sides) -> float:
+    """How far a place is from the nearest measured one, so that the first few are spread over the whole map."""
+    widths, tokens = grid.axes
+    return min(
+        (math.hypot(widths[node[0]] - widths[column], tokens[node[1]] - tokens[row]) for column, row in sides),
+        default=0.0,
+    )
 
 
 def leaves(grid: Grid, sides: Sides) -> Iterator[Cell]:

@@ -99,7 +99,7 @@ def _finding(figures: Mapping[Place, Figure], sides: Mapping[Place, int]) -> tup
     if not counts[1]:
         best = max(sides, key=lambda place: figures[place].speedup or 0.0)
         doubt = (
-            f"; not distinguishable from 1.0x at {_places(sides, 0)}, slower at the other {counts[-1]}"
+            f"; not distinguishable from 1.0x at {_places(sides, 0)}, slower at {_others(counts[-1])}"
             if counts[0]
             else ""
         )
@@ -180,7 +180,8 @@ def _places(sides: Mapping[Place, int], wanted: int) -> str:
     places = sorted(place for place, side in sides.items() if side == wanted)
     if len(places) > LISTED:
         return f"{len(places)} sizes"
-    return " and ".join(f"width {width} with {_count(tokens, 'token')}" for width, tokens in places)
+    *before, last = [f"width {width} with {_count(tokens, 'token')}" for width, tokens in places]
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def _range(figures: Mapping[Place, Figure], sides: Iterable[Place]) -> str:
@@ -205,6 +206,10 @@ def _reasons(figures: Iterable[Figure]) -> str:
 def _without_speed(figures: Iterable[Figure], count: int) -> str:
     missing = [figure for figure in figures if figure.side is None]
     return f"At {_count(count, 'further size')} there is no comparison: {_reasons(missing)}."
+
+
+def _others(count: int) -> str:
+    return "the other one" if count == 1 else f"the other {count}"
 
 
 def _ratio(figure: Figure) -> str:
