@@ -21,7 +21,17 @@ from backend.jobs.desk import Desk
 from backend.jobs.kind import JobKind, all_kinds
 from backend.jobs.turn import turn_for
 from backend.metrics import Metrics
-from backend.routes import benchmarks, health, jobs, projection, structure, system, uploads
+from backend.routes import (
+    benchmarks,
+    health,
+    jobs,
+    projection,
+    published,
+    structure,
+    system,
+    uploads,
+    verdicts,
+)
 from backend.settings import Settings
 from backend.store.database import open_database
 from backend.store.store import Store
@@ -50,7 +60,7 @@ def create_app(settings: Settings | None = None, *, kinds: Mapping[str, JobKind]
     app.state.settings = settings
     app.state.kinds = all_kinds(settings) if kinds is None else kinds
     api = APIRouter(prefix="/api/v1")
-    for module in (benchmarks, jobs, structure, projection, uploads, system):
+    for module in (benchmarks, jobs, structure, projection, uploads, system, verdicts, published):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router)
