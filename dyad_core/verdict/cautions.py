@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from dyad_core.bench.disturbance import is_disturbed
+from dyad_core.bench.disturbance import DISTURBED
 from dyad_core.bench.machine import EMULATION
 from dyad_core.bench.reading import PASS_NAMES
 from dyad_core.bench.results import BenchmarkRun
@@ -34,7 +34,7 @@ def caveats(run: BenchmarkRun, passes: Sequence[Pass], origin: str, reach: Reach
     found = []
     if origin != "local":
         found.append("measured on another machine")
-    if any(is_disturbed(run, pass_) for pass_ in passes):
+    if any(DISTURBED in text for text in _said_of(run, passes)):
         found.append("disturbed by other work")
     if run.environment.dtype_emulated:
         found.append(f"{run.environment.dtype} emulated")
@@ -68,12 +68,17 @@ def warnings_of(
 
 def _of_the_run(run: BenchmarkRun, passes: Sequence[Pass]) -> Iterator[str]:
     """The run's own warnings, disturbances first, those of other passes left out."""
-    others = tuple(f"{pass_}: " for pass_ in run.spec.passes if pass_ not in passes)
-    relevant = [text for text in run.warnings if not text.startswith(others)] if others else list(run.warnings)
-    yield from sorted(relevant, key=lambda text: "disturbed:" not in text)
+    relevant = _said_of(run, passes)
+    yield from sorted(relevant, key=lambda text: DISTURBED not in text)
     emulation = EMULATION.format(dtype=run.environment.dtype)
     if run.environment.dtype_emulated and not any(emulation in text for text in relevant):
         yield emulation
+
+
+def _said_of(run: BenchmarkRun, passes: Sequence[Pass]) -> list[str]:
+    """The run's warnings that are of these passes or of the whole run."""
+    others = tuple(f"{pass_}: " for pass_ in run.spec.passes if pass_ not in passes)
+    return [text for text in run.warnings if not text.startswith(others)] if others else list(run.warnings)
 
 
 def _incomplete(run: BenchmarkRun, rival: Rival, passes: Sequence[Pass]) -> Iterator[str]:

@@ -199,6 +199,16 @@ def test_whose_figures_they_are_and_what_disturbed_them_comes_first() -> None:
     assert "; measured on another machine, disturbed by other work, float16 emulated (run" in verdict.sentence
 
 
+@pytest.mark.parametrize(
+    ("warning", "said"),
+    [("disturbed: others worked", True), ("forward: disturbed: others worked", True), ("decode: disturbed: x", False)],
+)
+def test_a_disturbance_of_the_run_or_of_the_pass_is_in_the_sentence(warning: str, said: bool) -> None:
+    run = dataclasses.replace(finished(candidate(), candidate(pass_="decode")), warnings=(warning,))
+
+    assert ("; disturbed by other work (run" in decide(run, passes=["forward"]).sentence) == said
+
+
 def test_a_control_that_came_out_different_is_a_warning() -> None:
     control = candidate(1.05, 1.15, variant="dense_again", implementation="dense_again", chosen_by_auto=False)
     run = finished(candidate(), control, peers=["dense_again"], variants=["it"])
