@@ -24,6 +24,7 @@ st.set_page_config(
 current = st.navigation(
     [
         st.Page("views/layer_lab.py", title="Layer lab", icon=":material/speed:", default=True),
+        st.Page("views/crossover.py", title="Crossover", icon=":material/map:"),
         st.Page("views/structure.py", title="Structure", icon=":material/grid_on:"),
         st.Page("views/reachability.py", title="Reachability", icon=":material/hub:"),
         st.Page("views/weights.py", title="Weights", icon=":material/blur_on:"),

@@ -1,11 +1,7 @@
 """A typed client of the REST service.
 
 :class:`ApiClient` is *given* an :class:`httpx.Client`, so a test hands it the client of the real application and both
-sides are checked without a network. Two things can go wrong and each has its own exception::
-
-    BackendError
-    ├── BackendUnreachableError    no answer: the service is down or busy; trying again may help
-    └── ApiProblemError            the service refused, and says which fields and why
+sides are checked without a network. What can go wrong is in :mod:`frontend.transport`.
 """
 
 from __future__ import annotations
@@ -19,46 +15,21 @@ from frontend.schemas import (
     ConnectivityJson,
     GeometryJson,
     PatternJson,
-    ProblemEntry,
     RunPage,
     RunRecord,
     SystemJson,
     WindowJson,
 )
 from frontend.schemas_chain import AdviceJson, ReachabilityJson
+from frontend.schemas_sweep import SweepPage, SweepRecord
+from frontend.schemas_verdict import ComparedJson, PublishedTimingJson, VerdictJson
 from frontend.schemas_weights import JobRecord, UploadJson, UploadPage
+from frontend.transport import ApiProblemError, BackendError, BackendUnreachableError, Transport
 
 __all__ = ["ApiClient", "ApiProblemError", "BackendError", "BackendUnreachableError", "connect"]
 
-PREFIX = "/api/v1"
 PIECE_BYTES = 2**20
 UPLOAD_TIMEOUT = httpx.Timeout(300.0, connect=2.0)
-
-
-class BackendError(Exception):
-    """Base of everything that a call to the service can raise."""
-
-
-class BackendUnreachableError(BackendError):
-    """No answer came. ``address`` is what was tried, ``reason`` what the network said."""
-
-    def __init__(self, address: str, reason: str) -> None:
-        """Keep address and reason apart, so that a page can word its own sentence."""
-        super().__init__(f"No answer from {address}: {reason}")
-        self.address = address
-        self.reason = reason
-
-
-class ApiProblemError(BackendError):
-    """The service refused the request (RFC 9457). ``errors`` has one entry per wrong field."""
-
-    def __init__(self, status: int, title: str, detail: str, errors: Sequence[ProblemEntry] = ()) -> None:
-        """Keep the parts of the problem document."""
-        super().__init__(detail or title)
-        self.status = status
-        self.title = title
-        self.detail = detail
-        self.errors = tuple(errors)
 
 
 def connect(address: str) -> ApiClient:
@@ -66,21 +37,8 @@ def connect(address: str) -> ApiClient:
     return ApiClient(httpx.Client(base_url=address, timeout=httpx.Timeout(20.0, connect=2.0)))
 
 
-class ApiClient:
+class ApiClient(Transport):
     """Calls of the service, one method each. Every method may raise :class:`BackendError`."""
-
-    def __init__(self, http: httpx.Client) -> None:
-        """Wrap ``http``, whose base address is that of the service."""
-        self._http = http
-
-    @property
-    def address(self) -> str:
-        """Address of the service, without a trailing slash."""
-        return str(self._http.base_url).rstrip("/")
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
 
     # --- runs --------------------------------------------------------------------------------
 
@@ -130,6 +88,40 @@ class ApiClient:
         headers = {"Content-Type": "application/json"}
         answer = self._send("POST", "/benchmarks/import", content=content, headers=headers)
         return cast(RunRecord, answer.json())
+
+    def compare(self, run_ids: Sequence[str]) -> ComparedJson:
+        """Return finished runs side by side: what differs, what can be compared, and ratios with intervals."""
+        return cast(ComparedJson, self._json("GET", "/benchmarks/compare", params={"ids": ",".join(run_ids)}))
+
+    def verdict(self, run_id: str, **asked: Any) -> VerdictJson:
+        """Return the decision that a finished run supports; ``asked`` may name a candidate or what is required."""
+        return cast(VerdictJson, self._json("POST", "/verdicts", json={"run": run_id, **asked}))
+
+    def published_timing(self) -> PublishedTimingJson:
+        """Return the published timing and what its headline figure is made of."""
+        return cast(PublishedTimingJson, self._json("GET", "/published/timing"))
+
+    # --- sweeps ------------------------------------------------------------------------------
+
+    def submit_sweep(self, request: Mapping[str, Any]) -> SweepRecord:
+        """Queue a sweep and return its record."""
+        return cast(SweepRecord, self._json("POST", "/sweeps", json=dict(request)))
+
+    def sweep(self, sweep_id: str) -> SweepRecord:
+        """Return one sweep with its progress and, when it succeeded, its result."""
+        return cast(SweepRecord, self._json("GET", f"/sweeps/{sweep_id}"))
+
+    def sweeps(self, *, limit: int = 20, offset: int = 0) -> SweepPage:
+        """Return one page of sweeps, newest first."""
+        return cast(SweepPage, self._json("GET", "/sweeps", params={"limit": limit, "offset": offset}))
+
+    def cancel_sweep(self, sweep_id: str) -> SweepRecord:
+        """Stop a queued or running sweep; what it measured is kept."""
+        return cast(SweepRecord, self._json("POST", f"/sweeps/{sweep_id}/cancel"))
+
+    def export_sweep(self, sweep_id: str, form: Literal["json", "csv"]) -> bytes:
+        """Return a finished sweep as a file."""
+        return self._send("GET", f"/sweeps/{sweep_id}/export", params={"format": form}).content
 
     # --- structure ---------------------------------------------------------------------------
 
@@ -216,37 +208,7 @@ class ApiClient:
         """Return when the service answers, raise :class:`BackendUnreachableError` when it does not."""
         self._request("GET", "/healthz")
 
-    # --- transport ---------------------------------------------------------------------------
-
-    def _json(self, method: str, path: str, **options: Any) -> Any:
-        return self._send(method, path, **options).json()
-
-    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return self._request(method, PREFIX + path, **options)
-
-    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        try:
-            response = self._http.request(method, path, **options)
-        except httpx.TransportError as error:
-            raise BackendUnreachableError(self.address, str(error) or type(error).__name__) from error
-        if response.status_code >= 400:
-            raise _problem(response)
-        return response
-
 
 def _pieces(content: BinaryIO) -> Iterator[bytes]:
     while piece := content.read(PIECE_BYTES):
         yield piece
-
-
-def _problem(response: httpx.Response) -> ApiProblemError:
-    """Read a problem document; an answer in another shape keeps its text as the detail."""
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        return ApiProblemError(response.status_code, response.reason_phrase, response.text[:500])
-    errors = body.get("errors") or []
-    title = str(body.get("title") or response.reason_phrase)
-    return ApiProblemError(response.status_code, title, str(body.get("detail") or ""), errors)
