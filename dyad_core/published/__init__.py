@@ -4,7 +4,7 @@
 >>> layer_timing().tokens
 4096
 
-The figures are in two JSON files beside this one and nowhere in code. They are held against measurements by
+The figures are in the two JSON files in ``data/`` and nowhere in code. They are held against measurements by
 :mod:`dyad_core.bench.original_conditions` (timing) and :mod:`dyad_core.verdict` (quality).
 """
 

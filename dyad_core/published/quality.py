@@ -17,7 +17,7 @@ from dyad_core.bench.records import read_record
 
 __all__ = ["Aggregate", "PublishedQuality", "QualityComparison", "QualityRun", "quality"]
 
-FILE = Path(__file__).with_name("quality.json")
+FILE = Path(__file__).with_name("data") / "quality.json"
 DENSE = "dense"
 
 

@@ -17,7 +17,7 @@ from dyad_core.bench.records import read_record
 
 __all__ = ["LayerTiming", "TimingRow", "layer_timing", "model_sizes"]
 
-FILE = Path(__file__).with_name("layer_timing.json")
+FILE = Path(__file__).with_name("data") / "layer_timing.json"
 
 
 @dataclass(frozen=True)
