@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 
 from backend import problems
+from backend.bundled import Bundled
 from backend.deps import Service
 from backend.jobs.desk import Desk
 from backend.jobs.kind import JobKind, all_kinds
@@ -23,6 +24,7 @@ from backend.jobs.turn import turn_for
 from backend.metrics import Metrics
 from backend.routes import (
     benchmarks,
+    comparing,
     health,
     jobs,
     projection,
@@ -60,7 +62,7 @@ def create_app(settings: Settings | None = None, *, kinds: Mapping[str, JobKind]
     app.state.settings = settings
     app.state.kinds = all_kinds(settings) if kinds is None else kinds
     api = APIRouter(prefix="/api/v1")
-    for module in (benchmarks, jobs, structure, projection, uploads, system, verdicts, published):
+    for module in (comparing, benchmarks, jobs, structure, projection, uploads, system, verdicts, published):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -83,10 +85,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.service = Service(settings, store, desk, metrics, kept, datetime.now(UTC))
         # Asking for the devices takes seconds the first time; nobody should wait for it at the first request.
         threading.Thread(target=system_info, name="dyad-system-info", daemon=True).start()
+        bundled = Bundled(desk)
+        if settings.reference_runs:
+            await run_in_threadpool(bundled.start)
         desk.runner.start()
         try:
             yield
         finally:
             await run_in_threadpool(desk.runner.stop)
+            await run_in_threadpool(bundled.stop)
     finally:
         engine.dispose()

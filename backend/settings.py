@@ -31,6 +31,7 @@ class Settings(BaseSettings):
         max_matrix_bytes: largest matrix that is read from one, in bytes as float32, float64 where the file has that
             (``DYAD_MAX_MATRIX_BYTES``).
         queue_limit: how many jobs may wait; further ones are refused with 429 (``DYAD_QUEUE_LIMIT``).
+        reference_runs: whether the results that ship with the library are shown (``DYAD_REFERENCE_RUNS``).
     """
 
     model_config = SettingsConfigDict(env_prefix="DYAD_", extra="ignore")
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=4 * 2**30, ge=1024)
     max_matrix_bytes: int = Field(default=2**30, ge=1024)
     queue_limit: int = Field(default=100, ge=1)
+    reference_runs: bool = True
 
     @property
     def resolved_database_url(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.jobs.feed import Feed
-from backend.jobs.kind import JobKind, Outcome, Request
-from backend.jobs.records import record, summary
+from backend.jobs.kind import JobKind, Outcome, Request, UpgradingKind
+from backend.jobs.records import Origin, record, summary
 from backend.jobs.runner import Runner
 from backend.jobs.states import TERMINAL, IllegalChange, State
 from backend.jobs.turn import Turn
@@ -59,22 +60,31 @@ class Desk:
             SpecError: with every problem of the request.
             QueueFull: no more jobs may wait.
         """
+        return self._queue(kind, self.kinds[kind].read(body))
+
+    def serve(self, kind: str, body: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        """Check a request; return the record of an equal one that was measured here before, or queue it.
+
+        Also returns whether it was served from the store. Same errors as :meth:`submit`.
+        """
         request = self.kinds[kind].read(body)
+        if request.environment_digest is not None:
+            stored = self.store.find_servable(kind, request.digest, request.environment_digest)
+            if stored is not None:
+                return record(self._upgraded(stored), None), True
+        return self._queue(kind, request), False
+
+    def _queue(self, kind: str, request: Request) -> dict[str, Any]:
         if self.store.counts()[State.QUEUED] >= self._queue_limit:
             raise QueueFull(f"{self._queue_limit} jobs are waiting already, and no more may.")
         job = self.store.add(_new(kind, request.spec, request.digest, request.warnings))
         self.runner.wake()
         return self._record(job)
 
-    def keep(self, kind: str, request: Request, outcome: Outcome) -> dict[str, Any]:
-        """Keep a result that was measured elsewhere and return its record."""
-        job = self.store.add_finished(
-            _new(kind, request.spec, request.digest, outcome.warnings),
-            result=outcome.result,
-            headline=outcome.headline,
-            environment_digest=outcome.environment_digest,
-        )
-        return self.look(job.id)
+    def keep(self, kind: str, request: Request, outcome: Outcome, *, origin: Origin = "imported") -> tuple[Job, bool]:
+        """Keep a result that was measured elsewhere; return its job and whether it was not here yet."""
+        new = _new(kind, request.spec, request.digest, outcome.warnings)
+        return self.store.add_finished(new, outcome, origin=origin)
 
     def look(self, job_id: str, *, kind: str | None = None, with_result: bool = True) -> dict[str, Any]:
         """The record of one job.
@@ -86,8 +96,15 @@ class Desk:
         return record(job, self.store.queue_position(job), with_result=with_result)
 
     def find(self, job_id: str, *, kind: str | None = None, with_result: bool = False) -> Job:
-        """One job as it is stored; same errors as :meth:`look`."""
-        return self.store.get(job_id, kind=kind, with_result=with_result)
+        """One job, its result in the schema of this version; same errors as :meth:`look`."""
+        return self._upgraded(self.store.get(job_id, kind=kind, with_result=with_result))
+
+    def _upgraded(self, job: Job) -> Job:
+        kind = self.kinds.get(job.kind)
+        if job.result is None or not isinstance(kind, UpgradingKind):
+            return job
+        result = kind.upgraded(job.result)
+        return job if result is job.result else dataclasses.replace(job, result=result)
 
     def page(self, wanted: Filter, *, limit: int, offset: int, newest_first: bool) -> dict[str, Any]:
         """One page of records without results."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
 
 from backend.settings import Settings
 
-__all__ = ["JobKind", "OnProgress", "Outcome", "Request", "all_kinds"]
+__all__ = ["Bundle", "BundlingKind", "JobKind", "OnProgress", "Outcome", "Request", "UpgradingKind", "all_kinds"]
 
 OnProgress = Callable[[dict[str, Any]], None]
 """Takes the progress of a running job as JSON-ready values."""
@@ -29,11 +30,14 @@ class Request:
         spec: every field with its default, JSON-ready; :meth:`JobKind.run` gets it back.
         digest: identity of the request.
         warnings: what the user should know although the job will run.
+        environment_digest: identity of the environment in which it would run now; None where no stored result may
+            stand for a new one.
     """
 
     spec: dict[str, Any]
     digest: str
     warnings: list[str] = field(default_factory=list)
+    environment_digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,33 @@ class Outcome:
         headline: one sentence that says what was found.
         warnings: what the user should know about the result.
         environment_digest: identity of the machine, where the result depends on it.
+        machine: which machine that was, for people: the fields of :class:`~backend.jobs.records.Machine`.
+        measured_at: when, which for a result of elsewhere is not when it came here.
+        servable: whether it may stand for an equal request on an equal environment.
+        fingerprint: identity of the result itself.
     """
 
     result: dict[str, Any]
     headline: str | None
     warnings: list[str]
     environment_digest: str | None = None
+    machine: dict[str, Any] | None = None
+    measured_at: datetime | None = None
+    servable: bool = False
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A file of results that ships with the library.
+
+    Attributes:
+        digest: of its content.
+        read: reads it; may take a moment.
+    """
+
+    digest: str
+    read: Callable[[], Iterable[tuple[Request, Outcome]]]
 
 
 class JobKind(Protocol):
@@ -74,6 +99,22 @@ class JobKind(Protocol):
             BenchmarkCancelled: ``cancel`` was set and the process is dead.
             DyadError: the work could not be done; the message says why.
         """
+
+
+@runtime_checkable
+class BundlingKind(Protocol):
+    """A kind of which results ship with the library."""
+
+    def bundles(self) -> Iterable[Bundle]:
+        """Their files."""
+
+
+@runtime_checkable
+class UpgradingKind(Protocol):
+    """A kind whose stored results may be of an older schema."""
+
+    def upgraded(self, result: dict[str, Any]) -> dict[str, Any]:
+        """A stored result as this version makes it; the same object where it is."""
 
 
 def all_kinds(settings: Settings) -> Mapping[str, JobKind]:

@@ -16,11 +16,19 @@ __all__ = [
     "BenchmarkRecord",
     "BenchmarkSummary",
     "Failure",
+    "ImportedRecord",
     "JobPage",
     "JobRecord",
+    "Machine",
+    "Origin",
+    "SubmittedRecord",
     "record",
     "summary",
 ]
+
+
+Origin = Literal["local", "imported", "reference"]
+"""Measured by this service, brought by a file, or shipped with the library."""
 
 
 class Failure(BaseModel):
@@ -28,6 +36,16 @@ class Failure(BaseModel):
 
     title: str
     detail: str
+
+
+class Machine(BaseModel):
+    """Where a result was measured; an empty ``hostname`` was not told."""
+
+    name: str
+    hostname: str
+    device: str
+    threads: int
+    torch_version: str
 
 
 class JobRecord(BaseModel):
@@ -43,11 +61,13 @@ class JobRecord(BaseModel):
     queue_position: int | None
     warnings: list[str]
     error: Failure | None
-    origin: Literal["local", "imported"]
+    origin: Origin
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     headline: str | None
+    machine: Machine | None
+    measured_at: datetime | None
     result: dict[str, Any] | None
 
 
@@ -59,10 +79,17 @@ class BenchmarkRecord(JobRecord):
     result: BenchmarkRun | None  # type: ignore[assignment] # the same field, described more exactly
 
 
+class SubmittedRecord(BenchmarkRecord):
+    """A benchmark that was asked for; ``served_from_store``: an equal request on this machine was measured before."""
+
+    served_from_store: bool
+
+
 class ImportedRecord(BenchmarkRecord):
-    """The first run of an imported file, and the ids of all."""
+    """The first run of an imported file, the ids of all, and which of them were here before."""
 
     imported: list[str]
+    existing: list[str]
 
 
 class JobSummary(BaseModel):
@@ -78,11 +105,13 @@ class JobSummary(BaseModel):
     queue_position: int | None
     warnings: list[str]
     error: Failure | None
-    origin: Literal["local", "imported"]
+    origin: Origin
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     headline: str | None
+    machine: Machine | None
+    measured_at: datetime | None
 
 
 class BenchmarkSummary(JobSummary):
@@ -140,6 +169,8 @@ def _record(job: Job, queue_position: int | None) -> dict[str, Any]:
         "started_at": timestamp(job.started_at),
         "finished_at": timestamp(job.finished_at),
         "headline": job.headline,
+        "machine": job.machine,
+        "measured_at": timestamp(job.measured_at),
     }
 
 

@@ -238,6 +238,9 @@ def _columns(job: Job, outcome: Outcome, progress: dict[str, Any] | None) -> dic
         "result": outcome.result,
         "headline": outcome.headline,
         "environment_digest": outcome.environment_digest,
+        "machine": outcome.machine,
+        "measured_at": outcome.measured_at,
+        "servable": outcome.servable,
         "warnings": list(dict.fromkeys([*job.warnings, *outcome.warnings])),
         "progress": None if progress is None else {**progress, "candidates": []},
     }

@@ -10,13 +10,15 @@ from starlette.responses import JSONResponse
 from backend.bodies import BodyBytes, JsonBody, body_schema
 from backend.deps import DeskDep, Limit, Offset
 from backend.jobs.kinds.benchmark import KIND, imported
-from backend.jobs.records import BenchmarkPage, BenchmarkRecord, ImportedRecord
+from backend.jobs.records import BenchmarkPage, BenchmarkRecord, ImportedRecord, Origin, SubmittedRecord
 from backend.jobs.states import State
 from backend.problems import Refusal
 from backend.routes.events import EVENT_STREAM, event_stream
 from backend.store.store import Filter
-from dyad_core.bench import BenchmarkRun
-from dyad_core.bench.export import to_csv
+from dyad_core.bench import SCHEMA_VERSION, BenchmarkRun
+from dyad_core.bench.export import to_csv, to_parquet
+from dyad_core.bench.json_text import NotJson
+from dyad_core.errors import ImplementationError
 from dyad_core.geometry import Variant
 
 __all__ = ["router"]
@@ -24,6 +26,8 @@ __all__ = ["router"]
 router = APIRouter(prefix="/benchmarks", tags=["benchmarks"])
 
 EXAMPLE = {"in_features": 768, "out_features": 3072, "tokens": 4096, "n_blocks": [4, 8], "variants": ["it", "ot"]}
+PARQUET = "application/vnd.apache.parquet"
+_TABLES = ("text/csv", PARQUET)
 _ORDERS = Literal["created_at", "-created_at"]
 _RESULT_FILE = {
     "anyOf": [
@@ -43,20 +47,29 @@ _RESULT_FILE = {
 @router.post(
     "",
     status_code=202,
-    response_model=BenchmarkRecord,
+    response_model=SubmittedRecord,
     openapi_extra=body_schema({"$ref": "#/components/schemas/BenchmarkSpec"}, EXAMPLE),
 )
-def submit(body: JsonBody, desk: DeskDep) -> Response:
-    """Queue a benchmark. Every field but the two sizes is optional; all wrong fields are reported at once."""
-    record = desk.submit(KIND.name, body)
-    return JSONResponse(record, 202, headers={"Location": f"/api/v1/benchmarks/{record['id']}"})
+def submit(
+    body: JsonBody,
+    desk: DeskDep,
+    again: Annotated[bool, Query(description="Measure, also where an equal run is in the store.")] = False,
+) -> Response:
+    """Queue a benchmark. Every field but the two sizes is optional; all wrong fields are reported at once.
+
+    An equal request that was measured on this very machine, undisturbed, is answered with that run: ``served_from_store``
+    is true then, the result is there at once, and ``measured_at`` says when it was measured.
+    """
+    record, served = (desk.submit(KIND.name, body), False) if again else desk.serve(KIND.name, body)
+    headers = {"Location": f"/api/v1/benchmarks/{record['id']}"}
+    return JSONResponse(record | {"served_from_store": served}, 202, headers=headers)
 
 
 @router.get("", response_model=BenchmarkPage)
 def list_runs(
     desk: DeskDep,
     status: State | None = None,
-    origin: Literal["local", "imported"] | None = None,
+    origin: Origin | None = None,
     variant: Variant | None = None,
     device: Annotated[str | None, Query(max_length=16, pattern=r"^[a-z0-9:]+$")] = None,
     limit: Limit = 50,
@@ -72,16 +85,27 @@ def list_runs(
     "/import",
     status_code=201,
     response_model=ImportedRecord,
-    openapi_extra=body_schema(_RESULT_FILE, {"schema_version": 1}),
+    responses={200: {"model": ImportedRecord, "description": "Every run of the file was here already."}},
+    openapi_extra=body_schema(_RESULT_FILE, {"schema_version": SCHEMA_VERSION}),
 )
-def import_runs(_checked: JsonBody, body: BodyBytes, desk: DeskDep) -> Response:
+def import_runs(body: BodyBytes, desk: DeskDep) -> Response:
     """Keep a result file of another machine (``python -m dyad_core.bench``, or an export) beside the own runs.
 
-    The answer is the record of its first run; ``imported`` lists the ids of all.
+    The answer is the record of its first run; ``imported`` lists the ids of all, ``existing`` those of them that an earlier
+    import or the library brought already and that are not kept twice. 200 when nothing was new.
     """
-    records = [desk.keep(KIND.name, request, outcome) for request, outcome in imported(body)]
-    first = records[0] | {"imported": [record["id"] for record in records]}
-    return JSONResponse(first, 201, headers={"Location": f"/api/v1/benchmarks/{first['id']}"})
+    try:
+        runs = imported(body)
+    except NotJson as error:
+        raise Refusal(400, f"The file {error.problems[0].rule}.", error.problems[0]) from error
+    kept = [desk.keep(KIND.name, request, outcome) for request, outcome in runs]
+    existing = list(dict.fromkeys(job.id for job, is_new in kept if not is_new))
+    record = desk.look(kept[0][0].id) | {
+        "imported": list(dict.fromkeys(job.id for job, _ in kept)),
+        "existing": existing,
+    }
+    status = 201 if any(is_new for _, is_new in kept) else 200
+    return JSONResponse(record, status, headers={"Location": f"/api/v1/benchmarks/{record['id']}"})
 
 
 @router.get("/{run_id}", response_model=BenchmarkRecord)
@@ -112,15 +136,22 @@ async def events(run_id: str, desk: DeskDep) -> Response:
 @router.get(
     "/{run_id}/export",
     response_class=Response,
-    responses={200: {"content": {"application/json": {}, "text/csv": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {media: {"schema": {"type": "string"}} for media in (*_TABLES, "application/json")}}},
 )
-def export(run_id: str, desk: DeskDep, format: Literal["json", "csv"] = "json") -> Response:
-    """The result as a file: ``json`` is the versioned file that can be imported, ``csv`` a row per candidate and pass."""
+def export(run_id: str, desk: DeskDep, format: Literal["json", "csv", "parquet"] = "json") -> Response:
+    """The result as a file: ``json`` is the versioned file that can be imported, with every digit; ``csv`` and ``parquet``
+    have a row per candidate and pass, ``parquet`` with types and the raw samples.
+    """
     job = desk.find(run_id, kind=KIND.name, with_result=True)
     if job.result is None:
         raise Refusal(409, f"This run is {job.status} and has no result to export.")
-    name = f"dyad-benchmark-{job.id[:8]}.{format}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    headers = {"Content-Disposition": f'attachment; filename="dyad-benchmark-{job.id[:8]}.{format}"'}
+    if format == "json":
+        return JSONResponse(job.result, headers=headers)
+    run = BenchmarkRun.from_dict(job.result)
     if format == "csv":
-        return Response(to_csv(BenchmarkRun.from_dict(job.result)), media_type="text/csv", headers=headers)
-    return JSONResponse(job.result, headers=headers)
+        return Response(to_csv(run), media_type="text/csv", headers=headers)
+    try:
+        return Response(to_parquet(run), media_type=PARQUET, headers=headers)
+    except ImplementationError as error:
+        raise Refusal(501, str(error)) from error

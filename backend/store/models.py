@@ -1,7 +1,8 @@
-"""The one table of the service, and the frozen record that leaves the store.
+"""The tables of the service, and the frozen record that leaves the store.
 
-Every kind of job lives in ``jobs``; what differs by kind (request, progress, result) is JSON. Column types
-work on SQLite and PostgreSQL alike. The table itself is made by the migrations, never from this file.
+Every kind of job lives in ``jobs``; what differs by kind (request, progress, result) is JSON. ``bundled`` remembers which
+results that ship with the library were put there once, so that deleted ones stay deleted. Column types work on SQLite and
+PostgreSQL alike. The tables themselves are made by the migrations, never from this file.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Integer, String, Text, TypeDecorator
+from sqlalchemy import JSON, Boolean, DateTime, Dialect, Integer, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from backend.jobs.states import State
 
-__all__ = ["Base", "Job", "JobRow", "UtcDateTime"]
+__all__ = ["Base", "BundledRow", "Job", "JobRow", "UtcDateTime"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -65,6 +66,21 @@ class JobRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    machine: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    measured_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    servable: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether an equal request may be answered with this result."""
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
+    """Of a result that was not measured here: no result is kept twice."""
+
+
+class BundledRow(Base):
+    """One result file or result that ships with the library and was put among the jobs once."""
+
+    __tablename__ = "bundled"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    added_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 @dataclass(frozen=True)
@@ -89,6 +105,8 @@ class Job:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    machine: dict[str, Any] | None
+    measured_at: datetime | None
     result: dict[str, Any] | None = None
 
     @classmethod
@@ -110,5 +128,7 @@ class Job:
             created_at=row.created_at,
             started_at=row.started_at,
             finished_at=row.finished_at,
+            machine=row.machine,
+            measured_at=row.measured_at,
             result=row.result if with_result else None,
         )

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, Select, delete, func, select, text, update
+from sqlalchemy import Engine, delete, func, select, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import sessionmaker, undefer
 
+from backend.jobs.kind import Outcome
 from backend.jobs.states import TERMINAL, State, check, sources
+from backend.store.filter import Filter, filtered
 from backend.store.models import Job, JobRow
 from dyad_core.errors import DyadError
 
@@ -38,17 +41,6 @@ class NewJob:
     warnings: list[str]
 
 
-@dataclass(frozen=True)
-class Filter:
-    """Which jobs to list; None takes all."""
-
-    kind: str | None = None
-    status: State | None = None
-    origin: str | None = None
-    variant: str | None = None
-    device: str | None = None
-
-
 class Store:
     """The jobs of one database; safe to use from several threads."""
 
@@ -63,21 +55,40 @@ class Store:
         """Put a job at the end of the queue."""
         return self._insert(new, State.QUEUED, origin="local", created_at=_now())
 
-    def add_finished(
-        self, new: NewJob, *, result: dict[str, Any], headline: str | None, environment_digest: str | None
-    ) -> Job:
-        """Keep a result that was measured elsewhere."""
+    def add_finished(self, new: NewJob, outcome: Outcome, *, origin: str = "imported") -> tuple[Job, bool]:
+        """Keep a result that was not measured by this service; return its job and whether it is a new one.
+
+        A result whose fingerprint is here already is not kept twice, whoever else adds it at the same moment.
+        """
+        if (known := self._known(outcome.fingerprint)) is not None:
+            return known, False
         now = _now()
-        return self._insert(
-            new,
-            State.SUCCEEDED,
-            origin="imported",
-            created_at=now,
-            finished_at=now,
-            result=result,
-            headline=headline,
-            environment_digest=environment_digest,
-        )
+        try:
+            job = self._insert(
+                new,
+                State.SUCCEEDED,
+                origin=origin,
+                created_at=now,
+                finished_at=now,
+                result=outcome.result,
+                headline=outcome.headline,
+                environment_digest=outcome.environment_digest,
+                machine=outcome.machine,
+                measured_at=outcome.measured_at,
+                fingerprint=outcome.fingerprint,
+            )
+        except IntegrityError:
+            if (known := self._known(outcome.fingerprint)) is None:
+                raise
+            return known, False
+        return job, True
+
+    def _known(self, fingerprint: str | None) -> Job | None:
+        if fingerprint is None:
+            return None
+        with self._session() as session:
+            row = session.scalar(select(JobRow).where(JobRow.fingerprint == fingerprint))
+            return None if row is None else Job.of(row, with_result=False)
 
     def _insert(self, new: NewJob, status: State, **values: Any) -> Job:
         row = JobRow(
@@ -115,12 +126,26 @@ class Store:
 
     def page(self, wanted: Filter, *, limit: int, offset: int, newest_first: bool = True) -> tuple[list[Job], int]:
         """Return one page of jobs without their results, and how many match in all."""
-        query = _filtered(select(JobRow), wanted)
+        query = filtered(select(JobRow), wanted)
         order = JobRow.number.desc() if newest_first else JobRow.number.asc()
         with self._session() as session:
             total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
             rows = session.scalars(query.order_by(order).limit(limit).offset(offset))
             return [Job.of(row, with_result=False) for row in rows], total
+
+    def find_servable(self, kind: str, spec_digest: str, environment_digest: str) -> Job | None:
+        """The newest run of this very request on this very environment that may be served again, with its result."""
+        query = (
+            select(JobRow)
+            .options(undefer(JobRow.result))
+            .where(JobRow.spec_digest == spec_digest, JobRow.environment_digest == environment_digest)
+            .where(JobRow.kind == kind, JobRow.status == State.SUCCEEDED, JobRow.origin == "local", JobRow.servable)
+            .order_by(JobRow.number.desc())
+            .limit(1)
+        )
+        with self._session() as session:
+            row = session.scalar(query)
+            return None if row is None else Job.of(row, with_result=True)
 
     def counts(self) -> dict[State, int]:
         """How many jobs are in each state."""
@@ -221,18 +246,6 @@ class Store:
         statement = delete(JobRow).where(JobRow.id == job_id, JobRow.status != State.RUNNING)
         with self._session.begin() as session:
             return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined] # as above
-
-
-def _filtered(query: Select[JobRow], wanted: Filter) -> Select[JobRow]:
-    for column, value in ((JobRow.kind, wanted.kind), (JobRow.status, wanted.status), (JobRow.origin, wanted.origin)):
-        if value is not None:
-            query = query.where(column == value)
-    if wanted.device is not None:
-        query = query.where(JobRow.spec["device"].as_string() == wanted.device)
-    if wanted.variant is not None:
-        # The list as JSON text, the same on SQLite and PostgreSQL up to blanks: ["it", "ot"].
-        query = query.where(JobRow.spec["variants"].as_string().contains(f'"{wanted.variant}"', autoescape=True))
-    return query
 
 
 def _now() -> datetime:

@@ -17,7 +17,7 @@ from backend.store.store import Store
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "home")
+    return Settings(home=tmp_path / "home", reference_runs=False)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def client(settings: Settings) -> Iterator[TestClient]:
 def shared_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """The same for tests that leave nothing behind which another would notice."""
     home = tmp_path_factory.mktemp("home")
-    with TestClient(create_app(Settings(home=home))) as client:
+    with TestClient(create_app(Settings(home=home, reference_runs=False))) as client:
         yield client
 
 

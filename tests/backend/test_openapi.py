@@ -25,6 +25,7 @@ OPERATIONS = {operation.ok().label: operation.ok() for operation in API.get_all_
 EXPECTED = {
     "GET /api/v1/benchmarks",
     "POST /api/v1/benchmarks",
+    "GET /api/v1/benchmarks/compare",
     "POST /api/v1/benchmarks/import",
     "GET /api/v1/benchmarks/{run_id}",
     "DELETE /api/v1/benchmarks/{run_id}",
@@ -81,7 +82,7 @@ class Unprojected(ProjectionKind):
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    own = Settings(home=tmp_path_factory.mktemp("home"))
+    own = Settings(home=tmp_path_factory.mktemp("home"), reference_runs=False)
     app = create_app(own, kinds={"benchmark": Unmeasured(), "projection": Unprojected(own)})
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client

@@ -1,10 +1,13 @@
 """Every way to get a benchmark request wrong ends in a sentence per field: one line each."""
 
+import gzip
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from service_tools import SMALL
+
+from dyad_core.bench import SCHEMA_VERSION
 
 RUNS = "/api/v1/benchmarks"
 PROBLEM = {"type", "title", "status", "detail", "errors"}
@@ -63,7 +66,7 @@ def errors_of(answer: Any, status: int = 422) -> list[dict[str, Any]]:
         ({"device": "tpu"}, "device", "must be cpu, cuda", ""),
         ({"device": "cuda:99"}, "device", "must be a device of this machine", "devices here: cpu"),
         ({"module": "conv"}, "module", "one of linear, feed_forward", ""),
-        ({"passes": ["sideways"]}, "passes", "among forward, train_step", ""),
+        ({"passes": ["sideways"]}, "passes", "among forward, backward_input", ""),
         ({"implementations": ["magic"]}, "implementations", "registered", "eager"),
         ({"grains": [5]}, "grains", "must divide", "nearest grains that work"),
         ({"threads": 0}, "threads", "positive integer", ""),
@@ -162,6 +165,26 @@ def test_a_body_that_is_no_request_is_a_problem_too(
             assert words in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (gzip.compress(b"{}" * 1000), "compressed by gzip"),
+        (b"{}," * 1_000_001, "at most 1,000,000 objects"),
+        (b'{"schema_version": 1,\n "runs": [{}, {}', "cut off"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_before_it_grows(shared_client: TestClient, body: bytes, words: str) -> None:
+    answer = shared_client.post(f"{RUNS}/import", content=body, headers={"content-type": "application/json"})
+    errors_of(answer, 400)
+    assert words in answer.json()["detail"]
+
+
+def test_a_wrong_field_of_a_file_is_named_with_its_line(shared_client: TestClient) -> None:
+    body = b'{"schema_version": 1,\n "spec": {"in_features": 64, "out_features": "64"},\n "environment": {}}'
+    (error,) = errors_of(shared_client.post(f"{RUNS}/import", content=body))
+    assert (error["field"], error["rule"]) == ("spec.out_features", "must be a positive integer (line 2, column 46)")
+
+
 def test_a_body_of_another_type_is_refused(shared_client: TestClient) -> None:
     errors = errors_of(shared_client.post(RUNS, data={"in_features": "64"}), 415)
     assert errors[0]["field"] == "Content-Type"
@@ -215,7 +238,8 @@ def test_a_wrong_export_format_is_named(shared_client: TestClient) -> None:
         ({"schema_version": 1, "spec": SIZES | {"n_blocks": [5]}, "environment": {}}, "spec.in_features"),
         ({"schema_version": 1, "runs": []}, "runs"),
         ({"schema_version": 1, "runs": [{"schema_version": 1}]}, "runs.0.spec"),
-        ({"schema_version": 2, "runs": []}, "schema_version"),
+        ({"schema_version": SCHEMA_VERSION + 1, "runs": []}, "schema_version"),
+        ({"schema_version": SCHEMA_VERSION, "runs": [], "more": 1}, "runs"),
     ],
 )
 def test_a_wrong_result_file_is_refused_by_field(shared_client: TestClient, body: dict[str, Any], field: str) -> None:

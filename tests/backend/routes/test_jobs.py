@@ -7,8 +7,9 @@ from fastapi.testclient import TestClient
 from service_tools import SLEEP, ProcessKind, ended, new_job, wait_until
 
 from backend.app import create_app
-from backend.jobs.kind import all_kinds
+from backend.jobs.kind import Outcome, all_kinds
 from backend.settings import Settings
+from dyad_core.bench import SCHEMA_VERSION
 
 
 @pytest.fixture
@@ -20,7 +21,9 @@ def client(settings: Settings) -> Iterator[TestClient]:
 def test_a_new_kind_of_job_is_listed_beside_the_others(client: TestClient) -> None:
     service = client.app.state.service  # type: ignore[attr-defined]
     record = service.desk.submit("process", {"code": "print(7)"})
-    other = service.store.add_finished(new_job(kind="benchmark"), result={}, headline="x", environment_digest="")
+    other, _ = service.store.add_finished(
+        new_job(kind="benchmark"), Outcome({"schema_version": SCHEMA_VERSION}, "x", [])
+    )
 
     done = ended(client, record["id"])
     assert (done["kind"], done["status"], done["result"]) == ("process", "succeeded", {"value": 7})

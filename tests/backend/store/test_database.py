@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from service_tools import new_job
 from sqlalchemy import text
 
+from backend.jobs.kind import Outcome
 from backend.jobs.states import State
 from backend.jobs.turn import turn_for
 from backend.ports import free_port
@@ -138,6 +139,16 @@ def test_postgresql_holds_jobs_and_gives_the_turn_to_one_server(postgres_url: st
     listed = store.add(new_job().__class__(kind="benchmark", spec=spec, spec_digest="", warnings=[]))
     found, total = store.page(Filter(variant="ot", device="cpu"), limit=5, offset=0)
     assert ([item.id for item in found], total) == ([listed.id], 1)
+
+    added = [store.add_finished(new_job(), Outcome({}, None, [], fingerprint="f")) for _ in range(2)]
+    assert [is_new for _, is_new in added] == [True, False]
+    assert added[0][0].id == added[1][0].id
+    store.claim_oldest()
+    store.change(listed.id, State.SUCCEEDED, result={"a": 0.1}, environment_digest="e", servable=True)
+    served = store.find_servable("benchmark", "", "e")
+    assert served is not None
+    assert (served.id, served.result) == (listed.id, {"a": 0.1})
+    assert store.find_servable("benchmark", "", "other") is None
 
     first, second = turn_for(engine, tmp_path), turn_for(engine, tmp_path)
     assert first.take()

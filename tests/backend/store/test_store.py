@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from service_tools import new_job
 
+from backend.jobs.kind import Outcome
 from backend.jobs.states import IllegalChange, State
 from backend.store.store import Filter, NewJob, Store, UnknownJob
 
@@ -95,7 +96,7 @@ def test_pages_are_filtered_ordered_and_counted(store: Store) -> None:
     it = store.add(benchmark_job())
     both = store.add(benchmark_job(variants=["it", "dt"], device="cuda:0"))
     store.add(new_job())
-    kept = store.add_finished(benchmark_job(variants=["bd"]), result={"a": 1}, headline="kept", environment_digest="e")
+    kept, _ = store.add_finished(benchmark_job(variants=["bd"]), Outcome({"a": 1}, "kept", []))
 
     def ids(limit: int = 10, offset: int = 0, newest_first: bool = True, **wanted: object) -> list[str]:
         jobs, _ = store.page(Filter(**wanted), limit=limit, offset=offset, newest_first=newest_first)  # type: ignore[arg-type]
@@ -131,3 +132,46 @@ def test_running_jobs_of_a_dead_server_become_interrupted_and_others_stay(store:
     assert store.get(running.id).status is State.INTERRUPTED
     assert store.get(running.id).error == {"title": "t", "detail": "d"}
     assert store.get(queued.id).status is State.QUEUED
+
+
+def test_a_result_with_a_fingerprint_is_kept_once_whoever_comes_at_the_same_moment(store: Store) -> None:
+    start = threading.Barrier(4)
+
+    def keep() -> tuple[str, bool]:
+        start.wait()
+        job, is_new = store.add_finished(benchmark_job(), Outcome({"a": 1}, None, [], fingerprint="same"))
+        return job.id, is_new
+
+    with ThreadPoolExecutor(4) as pool:
+        kept = [future.result() for future in [pool.submit(keep) for _ in range(4)]]
+
+    assert len({job_id for job_id, _ in kept}) == 1
+    assert sorted(is_new for _, is_new in kept) == [False, False, False, True]
+    without = [store.add_finished(benchmark_job(), Outcome({"a": 1}, None, []))[0].id for _ in range(2)]
+    assert len(set(without)) == 2
+
+
+def test_only_a_local_succeeded_run_that_may_be_served_is_found_and_the_newest_of_them(store: Store) -> None:
+    def finished(ending: State = State.SUCCEEDED, **values: object) -> str:
+        job = store.add(benchmark_job())
+        store.claim_oldest()
+        values = {"result": {"n": job.number}, "environment_digest": "e", "servable": True} | values
+        return store.change(job.id, ending, **values).id
+
+    def found() -> str | None:
+        job = store.find_servable("benchmark", "", "e")
+        assert job is None or job.result is not None
+        return job and job.id
+
+    finished(servable=False)
+    finished(State.FAILED)
+    finished(environment_digest="other")
+    store.add_finished(benchmark_job(), Outcome({"a": 1}, None, [], environment_digest="e", servable=True))
+    assert found() is None
+    finished()
+    newest = finished()
+    store.add(benchmark_job())
+    assert found() == newest
+    store.delete(newest)
+    assert found() not in (None, newest)
+    assert store.find_servable("projection", "", "e") is None
