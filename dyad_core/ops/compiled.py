@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from dyad_core.geometry import Variant
+from dyad_core.ops.backward import gradients, learns, mapped, save_operands
 from dyad_core.ops.compiled_forms import backward_form, forward_form, unavailable
-from dyad_core.ops.derivatives import gradients, learns, mapped, save_operands, tangent
-from dyad_core.ops.layout import is_direct
+from dyad_core.ops.layout import is_direct, is_forward_mode
 from dyad_core.ops.plain import linear_plain, linear_traced
 from dyad_core.ops.registry import Implementation, register
 
@@ -55,11 +55,6 @@ class CompiledLinear(torch.autograd.Function):
         else:
             found = backward_form(saved[0], saved[1], wanted, ctx.variant, ctx.grain)(grad, *saved)
         return (*found, None, None)
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Tensor:
-        """Forward-mode derivative."""
-        return tangent(linear_plain, ctx.saved_tensors, tangents, ctx.variant, ctx.grain)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *operands: Any) -> tuple[Tensor, int]:
@@ -102,7 +97,7 @@ def linear_compiled(
         return show(*operands, variant, grain)
     apply: Callable[..., Tensor] = CompiledLinear.forward
     if not is_direct():
-        apply = CompiledLinear.apply
+        apply = linear_plain if is_forward_mode() else CompiledLinear.apply
     elif torch.is_grad_enabled() and learns(*operands):
         apply = DirectCompiledLinear.apply
     return apply(*operands, variant, grain)

@@ -26,7 +26,7 @@ from torch import Tensor
 from dyad_core.errors import ImplementationError
 from dyad_core.geometry import DyadGeometry, Variant
 from dyad_core.ops.agreement import Backward, Forward, backward_disagreement, forward_disagreement
-from dyad_core.ops.derivatives import gradients
+from dyad_core.ops.backward import gradients
 from dyad_core.ops.plain import linear_plain
 
 __all__ = ["backward_form", "forward_form", "unavailable"]
@@ -169,6 +169,8 @@ def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
         return None  # plain operations for whatever compiles around them
     if dtype.is_complex:
         return "the compiler makes no code for complex numbers; use 'eager'"
+    if not dtype.is_floating_point:
+        return "compiled code is checked with drawn numbers before it is used, and integers have none; use 'eager'"
     return _missing_tools(device.type)
 
 

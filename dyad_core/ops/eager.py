@@ -4,7 +4,7 @@ Blocks of neighbours are views of the token-major input and output: (T, n·b) se
 stride along b, which BLAS takes as it is. Only an interleaved side has no unit stride and costs one copy:
 a gather before the product (input side) or one scattering addition after it (output side).
 
-The backward needs no kernel of its own, see :mod:`dyad_core.ops.derivatives`. All are plain aten operations, so
+The backward needs no kernel of its own, see :mod:`dyad_core.ops.backward`. All are plain aten operations, so
 differentiating the backward works too. Tracing takes the same sums out of place (:mod:`dyad_core.ops.plain`):
 functionalization replays a mutated view by inverting it, which these strides do not admit (torch 2.13: "Cannot view
 a tensor with shape …"), and a compiler fuses them anyway.
@@ -18,12 +18,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from dyad_core.geometry import Variant
-from dyad_core.ops.derivatives import gradients, learns, mapped, save_operands, tangent
-from dyad_core.ops.layout import is_direct, neighbours, trans_blocks, write_interleaved
-from dyad_core.ops.plain import linear_plain, linear_traced
+from dyad_core.ops.backward import gradients, learns, mapped, save_operands
+from dyad_core.ops.layout import is_direct, is_forward_mode, neighbours, trans_blocks, write_interleaved
+from dyad_core.ops.plain import linear_traced
 from dyad_core.ops.registry import Implementation, register
 
 __all__ = ["linear_eager", "product"]
@@ -98,15 +97,7 @@ def write_rows(
 class EagerLinear(torch.autograd.Function):
     """The product with its backward; see the module's docstring."""
 
-    @staticmethod
-    def forward(*operands: Any) -> Tensor:
-        """Compute the layer; operands as in :func:`product`.
-
-        A tracer gets operations out of place: torch.func.linearize folds the memory that others write into to a
-        constant, and computes something else (torch 2.13).
-        """
-        return (linear_plain if is_in_torch_dispatch_mode() else product)(*operands)
-
+    forward = staticmethod(product)
     setup_context = staticmethod(save_operands)
 
     @staticmethod
@@ -114,11 +105,6 @@ class EagerLinear(torch.autograd.Function):
         """Gradients of input, both weights and bias, from differentiable operations only."""
         found = gradients(linear_eager, grads[0], ctx.saved_tensors, ctx.variant, ctx.grain, ctx.needs_input_grad)
         return (*found, None, None)
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Tensor:
-        """Forward-mode derivative."""
-        return tangent(linear_eager, ctx.saved_tensors, tangents, ctx.variant, ctx.grain)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *operands: Any) -> tuple[Tensor, int]:
@@ -151,7 +137,8 @@ def linear_eager(
     operands = (input, weight_blockdiag, weight_blocktrans, bias)
     apply: Callable[..., Tensor] = product
     if not is_direct():
-        apply = linear_traced if torch.compiler.is_compiling() else EagerLinear.apply
+        traced = torch.compiler.is_compiling() or is_forward_mode()
+        apply = linear_traced if traced else EagerLinear.apply
     elif torch.is_grad_enabled() and learns(*operands):
         apply = DirectEagerLinear.apply
     return apply(*operands, variant, grain)

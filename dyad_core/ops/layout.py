@@ -21,6 +21,7 @@ __all__ = [
     "gather",
     "interleaved",
     "is_direct",
+    "is_forward_mode",
     "is_transformed",
     "neighbours",
     "trans_blocks",
@@ -100,7 +101,12 @@ def is_direct() -> bool:
 def is_transformed() -> bool:
     """Whether a function transform or forward-mode derivatives are at work, compiled around or not."""
     transforms: bool = torch._C._are_functorch_transforms_active()
-    return transforms or forward_ad._current_level >= 0
+    return transforms or is_forward_mode()
+
+
+def is_forward_mode() -> bool:
+    """Whether forward-mode derivatives are asked for, by torch.func or by dual numbers."""
+    return forward_ad._current_level >= 0
 
 
 def widened(features: Tensor, grain: int) -> Tensor | None:

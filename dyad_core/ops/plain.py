@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dyad_core.geometry import Variant
-from dyad_core.ops.derivatives import gradients, learns
+from dyad_core.ops.backward import gradients, learns
 from dyad_core.ops.layout import interleaved, is_transformed, neighbours
 
 __all__ = ["linear_plain", "linear_traced"]
@@ -62,7 +62,7 @@ def linear_traced(
     Plain operations, and to train the gradients written out: autograd's own rule for a batched product gives that of a
     weight transposed, and turning it costs as much as the products of 16 tokens (Zen 4, 1024 → 4096, n = 4, float32:
     step of 6 to 8 ms against 12 to 15). An exported graph has no place for a function of ours, function
-    transforms have rules for operations, and both take what autograd makes of them.
+    transforms and forward mode have rules for operations, and these take what autograd makes of them.
     """
     operands = (input, weight_blockdiag, weight_blocktrans, bias)
     if torch.compiler.is_exporting() or is_transformed() or not (torch.is_grad_enabled() and learns(*operands)):

@@ -4,13 +4,14 @@ Eager calls go through an autograd function, because dispatching a custom operat
 more than a product over few tokens. Tracers (torch.compile, torch.export, fake tensors) cannot look into a kernel
 launch and get the operator. Both share forward, backward and batching rule.
 
-The backward needs no kernel of its own (:mod:`dyad_core.ops.derivatives`): the input gradient is this same product.
+The backward needs no kernel of its own (:mod:`dyad_core.ops.backward`): the input gradient is this same product.
 Weight gradients are batched products whose inner dimension is the tokens: few tiles and long sums, which cuBLAS
 splits over the processors. They are plain aten operations, so the backward can be differentiated again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,12 +20,14 @@ from torch.nn import functional as F
 
 from dyad_core.errors import Problem, SpecError
 from dyad_core.geometry import Variant
-from dyad_core.ops.derivatives import gradients, learns, mapped, tangent
-from dyad_core.ops.layout import is_direct
+from dyad_core.ops.backward import gradients, learns, mapped
+from dyad_core.ops.layout import is_direct, is_forward_mode
+from dyad_core.ops.plain import linear_plain
 
 __all__ = ["FUSED_ACTIVATIONS", "linear_triton", "triton_linear"]
 
 FUSED_ACTIVATIONS = ("none", "relu", "gelu", "silu")
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu, "silu": F.silu}
 
 
 class TritonLinear(torch.autograd.Function):
@@ -43,7 +46,6 @@ class TritonLinear(torch.autograd.Function):
         input_, weight_blockdiag, weight_blocktrans, _, ctx.variant, ctx.grain, ctx.activation = inputs
         active = output if ctx.activation == "relu" else None
         ctx.save_for_backward(input_, weight_blockdiag, weight_blocktrans, active)
-        ctx.save_for_forward(input_, weight_blockdiag, weight_blocktrans, active)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -57,15 +59,6 @@ class TritonLinear(torch.autograd.Function):
             raise RuntimeError(msg)
         found = gradients(linear_triton, grad, operands, ctx.variant, ctx.grain, ctx.needs_input_grad)
         return (*found, None, None, None)
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Tensor:
-        """Forward-mode derivative; :func:`linear_triton` fuses no other activation where one may be asked for."""
-        *operands, active = ctx.saved_tensors
-        moved = tangent(linear_triton, operands, tangents, ctx.variant, ctx.grain)
-        if ctx.activation == "relu":
-            moved = torch.ops.aten.threshold_backward(moved, active, 0)
-        return moved
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *operands: Any) -> tuple[Tensor, int]:
@@ -143,21 +136,25 @@ def linear_triton(
     if activation not in FUSED_ACTIVATIONS:
         raise SpecError([Problem("activation", f"must be one of {', '.join(FUSED_ACTIVATIONS)}", activation)])
     operands = (input, weight_blockdiag, weight_blocktrans, bias)
-    present = [operand for operand in operands if operand is not None]
+    if is_forward_mode():  # a kernel has no rule for it
+        plain = linear_plain(*operands, variant, grain)
+        return plain if activation == "none" else ACTIVATIONS[activation](plain)
     differentiated = torch.is_grad_enabled() and learns(*operands)
     apply: Any = DirectTritonLinear.apply if differentiated else TritonLinear.forward
-    if torch.compiler.is_compiling() or _is_watched(present):
+    if torch.compiler.is_compiling() or _is_watched(operands):
         apply = triton_linear
     elif not is_direct():
         apply, differentiated = TritonLinear.apply, True  # a transform's operands need not say that they are
     later = None
     if differentiated and activation in ("gelu", "silu"):
-        later, activation = (F.gelu if activation == "gelu" else F.silu), "none"
+        later, activation = ACTIVATIONS[activation], "none"
     output: Tensor = apply(*operands, variant, grain, activation)
     return output if later is None else later(output)
 
 
-def _is_watched(tensors: list[Tensor]) -> bool:
+def _is_watched(tensors: tuple[Tensor | None, ...]) -> bool:
     """Whether a tracer or a counter sees each operation: a dispatch mode, or a tensor that dispatches by itself."""
     plain = Tensor.__torch_dispatch__
-    return torch._C._len_torch_dispatch_stack() > 0 or any(type(t).__torch_dispatch__ is not plain for t in tensors)
+    return torch._C._len_torch_dispatch_stack() > 0 or any(
+        tensor is not None and type(tensor).__torch_dispatch__ is not plain for tensor in tensors
+    )

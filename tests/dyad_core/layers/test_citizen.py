@@ -85,8 +85,7 @@ def test_exports_with_dynamic_tokens(name: str, strict: bool) -> None:
     for shape in ((2, 3, 16), (4, 7, 16)):
         x = torch.randn(shape)
         torch.testing.assert_close(program.module()(x), module(x))
-    if strict:
-        return  # keeps the scope without gradients around the autograd function, as an operation of its own
+    # Also no scope without gradients, as strict tracing leaves around an autograd function.
     targets = {str(node.target) for node in program.graph.nodes if node.op == "call_function"}
     assert all(target.startswith("aten.") or "sym_size" in target or "getitem" in target for target in targets), targets
 
@@ -188,15 +187,27 @@ def test_functional_call_with_other_weights_and_per_sample_gradients(name: str) 
         torch.testing.assert_close(each[key].sum(0), value, rtol=1e-4, atol=1e-5)
 
 
-def test_forward_mode_works_or_is_a_clear_error(name: str) -> None:
+def test_forward_mode_of_input_and_parameters(name: str) -> None:
     module, (x, direction) = MODULES[name](), torch.randn(2, 3, 16)
-    _, expected = torch.func.jvp(dense(module), (x,), (direction,))
-    try:
-        _, tangent = torch.func.jvp(module, (x,), (direction,))
-    except RuntimeError as error:
-        assert "forward" in str(error) or "jvp" in str(error)  # noqa: PT017 - either of two outcomes is right
-    else:
-        torch.testing.assert_close(tangent, expected, rtol=1e-4, atol=1e-5)
+    found = torch.func.jvp(module, (x,), (direction,))
+    torch.testing.assert_close(found, torch.func.jvp(dense(module), (x,), (direction,)), rtol=1e-4, atol=1e-5)
+    parameters = {key: value.detach() for key, value in module.named_parameters()}
+
+    def call(values: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.func.functional_call(module, values, (x,))
+
+    _, tangent = torch.func.jvp(call, (parameters,), (parameters,))
+    along = {key: value.mul(1 + 1e-3) for key, value in parameters.items()}
+    torch.testing.assert_close((call(along) - call(parameters)) / 1e-3, tangent, rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_an_exported_program_trains_as_its_module(name: str, strict: bool) -> None:
+    module, x = MODULES[name](dtype=torch.float64), torch.randn(5, 16, dtype=torch.float64)
+    program = torch.export.export(module, (x,), strict=strict).module()
+    assert [key for key, _ in program.named_parameters()] == [key for key, _ in module.named_parameters()]
+    x.requires_grad_()
+    torch.testing.assert_close(gradients(program, x), gradients(module, x))
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,35 @@ def test_vmap_over_inputs_and_over_weights() -> None:
     torch.testing.assert_close(gradients["weight_blocktrans"][1], expected)
 
 
+# Operands that are constants of torch.func.linearize become attributes of torch's graph (torch 2.13).
+@pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node:UserWarning")
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_derivatives_of_every_kind_with_an_activation(activation: str) -> None:
+    geometry = DyadGeometry(4, 8, 2, "dt", 2)
+    at, along = (
+        tuple(tensor.detach() for tensor in operands(geometry, 2, torch.float64, bias=True, seed=seed))
+        for seed in (0, 1)
+    )
+
+    def ours(*tensors: torch.Tensor) -> torch.Tensor:
+        return linear_triton(*tensors, "dt", 2, activation)
+
+    def exact(*tensors: torch.Tensor) -> torch.Tensor:
+        return ACTIVATIONS[activation](linear_reference(*tensors, "dt", 2))
+
+    stacked = tuple(torch.stack(pair) for pair in zip(at, along, strict=True))
+    # Inside of vmap a tensor of grad does not say that a gradient is wanted: nothing may be fused then.
+    for transform in (
+        lambda call: torch.func.jvp(call, at, along),
+        lambda call: torch.func.jvp(lambda *some: torch.func.jvp(call, some, along)[1], at, along),
+        lambda call: torch.func.linearize(call, *at)[1](*along),
+        lambda call: torch.func.grad(lambda x: torch.func.vmap(call)(x, *stacked[1:]).pow(3).sum())(stacked[0]),
+        lambda call: torch.func.vmap(torch.func.jacrev(call))(*stacked),
+        lambda call: torch.func.hessian(lambda x: call(x, *at[1:]).pow(3).sum())(at[0]),
+    ):
+        torch.testing.assert_close(transform(ours), transform(exact))
+
+
 def test_tuning_drops_what_is_wrong_and_its_table_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     times = iter(range(9, 0, -1))
 

@@ -13,7 +13,7 @@ from strategies import geometries
 
 from dyad_core import DyadGeometry
 from dyad_core.ops.agreement import backward_disagreement, by_index, forward_disagreement
-from dyad_core.ops.derivatives import gradients
+from dyad_core.ops.backward import gradients
 from dyad_core.ops.plain import linear_plain
 
 CPU = torch.device("cpu")

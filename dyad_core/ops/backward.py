@@ -1,10 +1,11 @@
-"""What the autograd functions of the implementations share: saved operands, gradients, tangents, the batching rule.
+"""What the autograd functions of the implementations share: saved operands, gradients, the batching rule.
 
-The layer is linear in its input and in its weights, so its own product serves nearly everything. The transpose of an
-``ot`` weight has the pattern of ``it``: the input gradient is the layer with the variant transposed. A tangent is the
-sum of two products. A batch of inputs alone is more tokens. Only the gradients of the weights are other products:
-batched ones, over the tokens. All are plain aten operations, so tracing sees through them and derivatives have
-derivatives.
+The transpose of an ``ot`` weight has the pattern of ``it``, so the gradient of the input is the layer itself with the
+variant transposed. Those of the weights are batched products over the tokens. All are plain aten operations, so
+tracing sees through them and gradients have gradients. A batch of inputs alone is more tokens.
+
+There is no rule for forward-mode derivatives: inside of another one, torch drops what a rule of ours depends on and
+says nothing (torch 2.13, pytorch/pytorch#197867). They take :func:`dyad_core.ops.plain.linear_plain` instead.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torch import Tensor
 from dyad_core.geometry import Variant
 from dyad_core.ops.layout import TRANSPOSED, gather, neighbours
 
-__all__ = ["Layer", "gradients", "learns", "mapped", "save_operands", "tangent"]
+__all__ = ["Layer", "gradients", "learns", "mapped", "save_operands"]
 
 Layer = Callable[..., Tensor]
 """(input, weight_blockdiag, weight_blocktrans, bias, variant, grain, …) → (T, out_features), differentiable."""
@@ -38,7 +39,6 @@ def save_operands(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  #
     """Save the input and the weights, as ``setup_context``: no activation beyond what the dense twin saves."""
     input_, weight_blockdiag, weight_blocktrans, _, ctx.variant, ctx.grain = inputs
     ctx.save_for_backward(input_, weight_blockdiag, weight_blocktrans)
-    ctx.save_for_forward(input_, weight_blockdiag, weight_blocktrans)
 
 
 def gradients(
@@ -71,31 +71,6 @@ def gradients(
     if wanted[3]:
         grad_bias = grad.sum(0)
     return [grad_input, grad_blockdiag, grad_blocktrans, grad_bias]
-
-
-def tangent(layer: Layer, saved: Sequence[Any], tangents: Sequence[Any], variant: Variant, grain: int) -> Tensor:
-    """Forward-mode derivative by the product rule, (T, out_features).
-
-    Args:
-        layer: what computes the products.
-        saved: input, weight_blockdiag and weight_blocktrans.
-        tangents: of input, both weights and bias, None where there is none; at least one is a tensor.
-        variant: structure.
-        grain: run length of the interleave.
-    """
-    input, weight_blockdiag, weight_blocktrans = saved
-    moved, turned, turned_trans, bias = tangents[:4]
-    total = None
-    if moved is not None:
-        total, bias = layer(moved, weight_blockdiag, weight_blocktrans, bias, variant, grain), None
-    if turned is not None or turned_trans is not None:
-        if turned_trans is None:  # the first component alone
-            part = layer(input, turned, None, bias, "bd", grain)
-        else:
-            turned = torch.zeros_like(turned_trans) if turned is None else turned
-            part = layer(input, turned, turned_trans, bias, variant, grain)
-        total, bias = part if total is None else total + part, None
-    return bias.repeat(input.shape[0], 1) if total is None else total
 
 
 def mapped(layer: Layer, info: Any, in_dims: tuple[int | None, ...], operands: Sequence[Any]) -> tuple[Tensor, int]:
