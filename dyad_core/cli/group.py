@@ -28,6 +28,7 @@ BUILT_IN = {
     "original-conditions": "dyad_core.cli.original_conditions:app",
     "project": "dyad_core.cli.project:app",
     "structure": "dyad_core.cli.structure:structure",
+    "sweep": "dyad_core.cli.sweep:app",
     "tune": "dyad_core.cli.tune:app",
 }
 

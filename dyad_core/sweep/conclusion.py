@@ -109,12 +109,19 @@ def _contour(grid: Grid, sides: Sides, figures: dict[Node, Figure]) -> Contour:
 def _reading(result: SweepResult) -> str:
     spec = result.spec
     count = f"{len(result.points)} of {spec.grid.points} sizes measured"
+    ending = _disturbed(result) + ENDINGS[result.stopped]
     if not result.rules:
-        return f"{conditions(spec, result.environment)}, {count}.{ENDINGS[result.stopped]}"
+        return f"{conditions(spec, result.environment)}, {count}.{ending}"
     start = f"{conditions(spec, result.environment)}, "
     said: dict[str, list[str]] = {}
     for rule in result.rules:
         name = PASS_NAMES[rule.pass_]
         said.setdefault(name, []).append(rule.text.removeprefix(f"{start}{name}: ").rstrip("."))
     parts = [f"{name}: {'; '.join(texts)}" for name, texts in said.items()]
-    return f"{start}{count}. {'. '.join(part[:1].upper() + part[1:] for part in parts)}.{ENDINGS[result.stopped]}"
+    return f"{start}{count}. {'. '.join(part[:1].upper() + part[1:] for part in parts)}.{ending}"
+
+
+def _disturbed(result: SweepResult) -> str:
+    count = sum(point.disturbed for point in result.points)
+    were = "was" if count == 1 else "were"
+    return f" {count} of the points {were} measured beside other work, which may move figures either way." if count else ""

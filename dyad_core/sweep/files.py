@@ -15,7 +15,7 @@ from dyad_core.bench.records import build_record
 from dyad_core.bench.results import BenchmarkRun
 from dyad_core.errors import Problem, SpecError
 from dyad_core.sweep.conclusion import conclude
-from dyad_core.sweep.figures import empty_figures, figures_of
+from dyad_core.sweep.points import point_of, point_without_run
 from dyad_core.sweep.results import SCHEMA_VERSION, SweepPoint, SweepResult
 from dyad_core.sweep.spec import MAX_POINTS, SweepSpec
 
@@ -122,16 +122,12 @@ def _point(spec: SweepSpec, values: Any, where: str) -> SweepPoint:
     columns = {(column.in_features, column.out_features): column for column in spec.grid.columns}
     if place[:2] not in columns or point.tokens not in spec.grid.tokens:
         raise SpecError([Problem(f"{where}.in_features", "must be on the lattice of its sweep", place)])
-    column = columns[place[:2]]
     if run is None:
-        return build_record(
-            SweepPoint,
-            {**values, "run": None, "figures": list(empty_figures(spec, column, point.outcome, point.detail))},
-            where,
-        )
+        column = columns[place[:2]]
+        return point_without_run(spec, column, point.tokens, point.outcome, point.detail, seconds=point.seconds)
     if problems := _foreign(spec, point, run, where):
         raise SpecError(problems)
-    return build_record(SweepPoint, {**values, "run": run, "figures": list(figures_of(spec, run))}, where)
+    return point_of(spec, run, seconds=point.seconds, reused=point.reused)
 
 
 def _foreign(spec: SweepSpec, point: SweepPoint, run: BenchmarkRun, where: str) -> list[Problem]:

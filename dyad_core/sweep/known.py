@@ -6,19 +6,31 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from dyad_core.bench.identity import IDENTIFYING
 from dyad_core.bench.results import BenchmarkRun, Environment
 from dyad_core.bench.spec import BenchmarkSpec
 from dyad_core.sweep.spec import SweepSpec
-from dyad_core.sweep.surroundings import differences
 
 __all__ = ["Known", "point_digest"]
 
 NAMED = 3
 
+OF_THE_REQUEST = ("dtype", "dtype_emulated", "float32_matmul_precision")
+"""Fields of an environment that the request of a point says already."""
+
 
 def point_digest(spec: BenchmarkSpec) -> str:
     """Identity of a point's request. Its time budget is no part: a sweep gives each point what is left."""
     return dataclasses.replace(spec, max_seconds=60.0).digest()
+
+
+def differences(known: Environment, here: Environment) -> list[str]:
+    """How one environment differs from this one, field by field: "torch version 2.12.0 instead of 2.13.0"."""
+    return [
+        f"{name.replace('_', ' ')} {getattr(known, name)} instead of {getattr(here, name)}"
+        for name in IDENTIFYING
+        if name not in OF_THE_REQUEST and getattr(known, name) != getattr(here, name)
+    ]
 
 
 class Known:
@@ -27,11 +39,11 @@ class Known:
     Args:
         spec: of the sweep.
         runs: any runs; those of other requests are not looked at. Of two of one request the later one counts.
-        here: reads this environment; asked only when a run could be taken over.
+        here: foresees the environment of a run made now; asked only when a run could be taken over.
     """
 
     def __init__(
-        self, spec: SweepSpec, runs: Iterable[BenchmarkRun], here: Callable[[BenchmarkSpec], Environment]
+        self, spec: SweepSpec, runs: Iterable[BenchmarkRun], here: Callable[[BenchmarkSpec], Environment | None]
     ) -> None:
         """Sort out; ``warnings`` then says what was refused."""
         self.runs: dict[str, BenchmarkRun] = {}

@@ -45,6 +45,7 @@ class SweepPoint:
         detail: why there is none, in a sentence.
         reused: taken over from an earlier sweep, file or run.
         seconds: what it took; 0 when taken over.
+        disturbed: whether other work kept the processors busy meanwhile; the warnings of the run say how much.
         figures: one for each map.
         run: the benchmark.
     """
@@ -56,6 +57,7 @@ class SweepPoint:
     detail: str = ""
     reused: bool = False
     seconds: float = 0.0
+    disturbed: bool = False
     figures: tuple[Figure, ...] = ()
     run: BenchmarkRun | None = None
 

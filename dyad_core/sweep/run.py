@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Protocol
 
+from dyad_core.bench.environment import foresee_environment
 from dyad_core.bench.isolation import run_benchmark
 from dyad_core.bench.progress import OnProgress as OnBenchmark
 from dyad_core.bench.progress import Progress
@@ -20,14 +21,13 @@ from dyad_core.bench.results import BenchmarkRun, Environment, Outcome
 from dyad_core.bench.spec import BenchmarkSpec
 from dyad_core.errors import BenchmarkCancelled, BenchmarkError, BenchmarkFailed, BenchmarkTimeout, SpecError
 from dyad_core.sweep.conclusion import conclude
-from dyad_core.sweep.figures import empty_figures, figures_of
 from dyad_core.sweep.grid import Column, Node
 from dyad_core.sweep.known import Known
 from dyad_core.sweep.planner import Planner
+from dyad_core.sweep.points import point_of, point_without_run
 from dyad_core.sweep.progress import OnProgress, Stage, SweepProgress, rows_of
 from dyad_core.sweep.results import Stopped, SweepPoint, SweepResult
 from dyad_core.sweep.spec import SweepSpec
-from dyad_core.sweep.surroundings import read_here
 
 __all__ = ["OnPoint", "RunPoint", "run_sweep"]
 
@@ -64,7 +64,7 @@ def run_sweep(
     known: Iterable[BenchmarkRun] = (),
     on_point: OnPoint | None = None,
     clock: Callable[[], float] = time.monotonic,
-    here: Callable[[BenchmarkSpec], Environment] = read_here,
+    here: Callable[[BenchmarkSpec], Environment | None] = foresee_environment,
 ) -> SweepResult:
     """Measure ``spec`` within its budget and return what was found; blocks until it is done.
 
@@ -76,7 +76,7 @@ def run_sweep(
         known: runs that were measured before; those of this sweep's points and this environment are taken over.
         on_point: called with each point that was measured or taken over.
         clock: seconds that pass; the budget is counted with it.
-        here: reads the environment of this machine.
+        here: foresees the environment that a run made now will have.
 
     Raises:
         SpecError: the request does not suit this machine, whatever the size.
@@ -161,7 +161,7 @@ class _Sweep:
         """Take a place over or measure it, and tell everybody."""
         column, tokens = self.place(node)
         found = self.known.of(self.spec.request(column, tokens))
-        point = self.measured(node) if found is None else self.point(node, found, reused=True)
+        point = self.measured(node) if found is None else point_of(self.spec, found, reused=True)
         self.points.append(point)
         self.planner.learn(node, {figure.key: figure.side for figure in point.figures})
         if self.on_point is not None:
@@ -193,27 +193,11 @@ class _Sweep:
             return self.without_run(
                 node, "failed", f"it was measured in another environment than the points before: {why}"
             )
-        return self.point(node, found, seconds=seconds)
-
-    def point(self, node: Node, run: BenchmarkRun, *, seconds: float = 0.0, reused: bool = False) -> SweepPoint:
-        """The point of a run."""
-        column, tokens = self.place(node)
-        return SweepPoint(
-            column.in_features,
-            column.out_features,
-            tokens,
-            "measured",
-            reused=reused,
-            seconds=seconds,
-            figures=figures_of(self.spec, run),
-            run=run,
-        )
+        return point_of(self.spec, found, seconds=seconds)
 
     def without_run(self, node: Node, outcome: Outcome, detail: str) -> SweepPoint:
         """A point that has no run."""
-        column, tokens = self.place(node)
-        figures = empty_figures(self.spec, column, outcome, detail)
-        return SweepPoint(column.in_features, column.out_features, tokens, outcome, detail, figures=figures)
+        return point_without_run(self.spec, *self.place(node), outcome, detail)
 
     # --- news ----------------------------------------------------------------------------------
 
