@@ -97,7 +97,7 @@ class Caller:
         self.feed.redraw(seed)
         for name in self.calls:
             reseed(self.modules[name], seed)
-        if self.pass_ in ("decode", "backward_input", "backward_weight"):
+        if self.pass_ in ("backward_input", "backward_weight"):
             for name, plan in self.plans.items():
                 self.calls[name] = self._call(name, self.modules[name], self.feed.of(plan))
 

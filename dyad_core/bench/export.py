@@ -14,7 +14,7 @@ from typing import Any
 from dyad_core.bench.results import BenchmarkRun, Candidate, MemoryUse
 from dyad_core.errors import ImplementationError
 
-__all__ = ["COLUMNS", "to_csv", "to_parquet"]
+__all__ = ["COLUMNS", "harmless", "to_csv", "to_parquet"]
 
 ENVIRONMENT_COLUMNS = {
     "device": "string",
@@ -86,7 +86,7 @@ def to_csv(runs: BenchmarkRun | Sequence[BenchmarkRun]) -> str:
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
     for row, _ in _rows(runs):
-        writer.writerow({name: _harmless(value) for name, value in row.items()})
+        writer.writerow({name: harmless(value) for name, value in row.items()})
     return text.getvalue()
 
 
@@ -138,6 +138,6 @@ def _figures(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def _harmless(value: object) -> object:
+def harmless(value: object) -> object:
     """Text of an imported file must not become a formula in a spreadsheet."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

@@ -21,7 +21,7 @@ from dyad_core.bench.ceilings import Ceilings, device_name, full_name, measure_c
 from dyad_core.bench.machine import cpu_name, usable_cores
 from dyad_core.errors import Problem, SpecError
 
-__all__ = ["ceilings_for", "ceilings_path", "machine_identity"]
+__all__ = ["ceilings_for", "ceilings_path", "is_kept", "machine_identity"]
 
 SCHEMA_VERSION = 1
 MAX_FILE_BYTES = 64 << 10
@@ -48,6 +48,11 @@ def ceilings_for(
     if not found.disturbed:
         write(path, {"schema_version": SCHEMA_VERSION, "identity": identity, "ceilings": found.to_dict()})
     return found
+
+
+def is_kept(device: str, dtype: str, threads: int) -> bool:
+    """Whether ceilings of this machine are there already."""
+    return ceilings_path(machine_identity(device, dtype, threads)).exists()
 
 
 def machine_identity(device: str, dtype: str, threads: int) -> dict[str, str]:

@@ -6,6 +6,7 @@ keeps one measurement from disturbing the next and a crash from taking its calle
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,18 +14,26 @@ from datetime import UTC, datetime
 
 import torch
 
+from dyad_core.bench.ceilings import Ceilings
+from dyad_core.bench.disturbance import DISTURBED
 from dyad_core.bench.environment import read_environment
 from dyad_core.bench.flush import FlushedClock
+from dyad_core.bench.kept_ceilings import ceilings_for, is_kept
 from dyad_core.bench.machine import usable_cores
+from dyad_core.bench.noise import Noise
 from dyad_core.bench.progress import OnProgress
 from dyad_core.bench.reading import read_run
 from dyad_core.bench.reporter import Reporter
-from dyad_core.bench.results import BenchmarkRun
+from dyad_core.bench.results import BenchmarkRun, Candidate
+from dyad_core.bench.roofline import place
 from dyad_core.bench.session import Session
 from dyad_core.bench.spec import BenchmarkSpec
 from dyad_core.bench.timer import Clock, clock_for
 
 __all__ = ["measure"]
+
+CEILINGS_FROM_S = 10.0
+"""A request with a smaller budget does not wait three seconds for the ceilings of its machine."""
 
 
 def measure(
@@ -48,18 +57,43 @@ def measure(
     with settings(spec):
         session = Session(spec, Reporter(spec, on_progress), clock or default_clock(spec))
         environment = read_environment(spec)
+        session.noise.before()
         for pass_ in spec.passes:
             session.run(pass_)
+        noise = session.noise.after()
+        ceilings = known_ceilings(spec, environment.threads)
     run = BenchmarkRun(
         spec=spec,
         environment=environment,
-        candidates=tuple(session.candidates),
+        candidates=tuple(placed(candidate, spec, ceilings) for candidate in session.candidates),
         created_at=created_at,
         duration_s=time.perf_counter() - start,
-        warnings=(*warnings, *session.warnings),
+        warnings=(*warnings, *session.warnings, *unsaid(noise, session.warnings)),
         sampling=tuple(session.sampling),
+        ceilings=ceilings,
+        noise=noise,
     )
     return read_run(run)
+
+
+def unsaid(noise: Noise, warnings: Sequence[str]) -> list[str]:
+    """What disturbed the run, without the neighbours where a pass has told of them already."""
+    told = any(DISTURBED in warning for warning in warnings)
+    return [words for words in noise.words() if not (told and "other work" in words)]
+
+
+def known_ceilings(spec: BenchmarkSpec, threads: int) -> Ceilings | None:
+    """The kept ceilings of this machine; measured now, after everything else, where the request has time for it."""
+    if spec.max_seconds < CEILINGS_FROM_S and not is_kept(spec.device, spec.dtype, threads):
+        return None
+    return ceilings_for(spec.device, spec.dtype, threads)
+
+
+def placed(candidate: Candidate, spec: BenchmarkSpec, ceilings: Ceilings | None) -> Candidate:
+    """The same candidate with its place under the roofline, where that is known."""
+    if ceilings is None or not candidate.has_speed:
+        return candidate
+    return dataclasses.replace(candidate, placement=place(candidate, spec, ceilings))
 
 
 @contextmanager

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
 
-from dyad_core.bench.records import build_record
+from dyad_core.bench.ceilings import Ceilings
+from dyad_core.bench.noise import Noise
+from dyad_core.bench.parts import Correctness, Environment, MemoryUse, Outcome, PassSampling, Stopped, compared
+from dyad_core.bench.placement import Placement
+from dyad_core.bench.records import build_record, read_record
 from dyad_core.bench.spec import PEERS, BenchmarkSpec, Pass
+from dyad_core.bench.upgrades import SCHEMA_VERSION, upgraded
 from dyad_core.errors import Problem, SpecError
 
 __all__ = [
@@ -30,145 +34,7 @@ __all__ = [
     "compared",
 ]
 
-SCHEMA_VERSION = 2
-
-Outcome = Literal[
-    "faster",
-    "slower",
-    "not_distinguishable",
-    "measured",
-    "incorrect",
-    "out_of_memory",
-    "unsupported",
-    "failed",
-]
-"""How a candidate came out. The first three compare it with the dense twin: its 95 % interval lies above 1.0x, below, or
-holds it. ``measured`` has a speed and nothing to be compared with: the dense twin itself, or a candidate without one. The
-others have no speed, and ``detail`` says why in a sentence."""
-
-Stopped = Literal["target", "budget", "rounds"]
-
-
-@dataclass(frozen=True)
-class Environment:
-    """Where and under which settings a run was measured. None stands for "could not be read here"."""
-
-    hostname: str
-    platform: str
-    python_version: str
-    torch_version: str
-    numpy_version: str
-    dyad_version: str
-    device: str
-    device_name: str
-    cpu_name: str
-    cpu_cores: int
-    cpu_capability: str
-    threads: int
-    memory_total_bytes: int | None
-    memory_available_bytes: int | None
-    dtype: str
-    dtype_emulated: bool
-    float32_matmul_precision: str
-    load_average_1min: float | None
-    cuda_version: str | None = None
-    driver_version: str | None = None
-    cache_bytes: int | None = None
-    """Last-level cache of the device; what ``decode`` rotates the weights through."""
-    allocator: dict[str, str] = field(default_factory=dict)
-    """What decides how memory is allocated, both sides alike: variables as they were set, huge pages, a library."""
-
-
-@dataclass(frozen=True)
-class Correctness:
-    """How far one candidate is from the oracle (float64, through the dense matrix), before any timing.
-
-    Errors are the largest absolute difference over outputs and, for ``train_step``, gradients, divided by
-    the largest absolute value of the oracle. ``dense_error`` is the dense product of the same weight in the
-    same dtype, so that a reader sees what the dtype alone costs.
-    """
-
-    passed: bool
-    error: float | None
-    tolerance: float
-    dense_error: float
-
-
-@dataclass(frozen=True)
-class MemoryUse:
-    """Bytes of one candidate in one pass, measured in a pass that is not timed.
-
-    Attributes:
-        parameters_bytes: weights and bias.
-        inputs_bytes: input and, for ``train_step``, the output gradient: held by the caller.
-        gradients_bytes: gradients of parameters and input after the pass; 0 for ``forward``.
-        allocated_peak_bytes: the most that the pass itself had allocated at one moment (outputs, saved
-            activations, gradients, temporaries).
-        peak_bytes: parameters + inputs + allocated peak.
-        method: how it was measured, or ``"predicted from sizes"``.
-        outputs_bytes: what the pass returns.
-        saved_activations_bytes: what forward keeps for backward beyond parameters and input; 0 without autograd.
-        optimizer_state_bytes: state of the optimizer after its first step; 0 without one.
-        temporaries_bytes: the allocated peak less outputs, saved activations and gradients, at least 0.
-
-    The last four are None in files that are older.
-    """
-
-    parameters_bytes: int
-    inputs_bytes: int
-    gradients_bytes: int
-    allocated_peak_bytes: int
-    peak_bytes: int
-    method: str
-    outputs_bytes: int | None = None
-    saved_activations_bytes: int | None = None
-    optimizer_state_bytes: int | None = None
-    temporaries_bytes: int | None = None
-
-
-@dataclass(frozen=True)
-class PassSampling:
-    """How the rounds of one pass ended.
-
-    Attributes:
-        pass_: of which pass.
-        rounds: samples of every candidate.
-        looks: how often the intervals were looked at; the intervals are wide enough for all of them.
-        stopped: ``"target"``: every interval is as narrow as wished; ``"budget"``: ``max_seconds`` was spent;
-            ``"rounds"``: the most rounds that are ever taken.
-        target_interval: the wished half width, as a share of the speed-up.
-        widest_interval: the half width that was reached, of the candidate that has the widest; None without one.
-        critical_value: of the standardised statistic, at every look; a single look would have 1.96.
-        method: name and source.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {
-        "alias_generator": lambda name: name.rstrip("_"),
-        "populate_by_name": True,
-    }
-
-    pass_: Pass
-    rounds: int
-    looks: int
-    stopped: Stopped
-    target_interval: float
-    widest_interval: float | None
-    critical_value: float
-    method: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values, the pass under its JSON name."""
-        values = dataclasses.asdict(self)
-        return {"pass": values.pop("pass_"), **values}
-
-    @classmethod
-    def from_dict(cls, values: Any, where: str = "sampling") -> PassSampling:
-        """Read what :meth:`to_dict` wrote.
-
-        Raises:
-            SpecError: for a missing or unknown field or a wrong type; ``where`` begins the field's name.
-        """
-        return build_record(cls, _with_pass(values, where), where)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -224,6 +90,8 @@ class Candidate:
     """Operations that one call dispatches, views left out."""
     energy_j: float | None = None
     """Joules per call where the device counts them."""
+    placement: Placement | None = None
+    """Where it stands under the roofline of the machine, where its ceilings are known."""
 
     @property
     def has_speed(self) -> bool:
@@ -253,11 +121,7 @@ class Candidate:
         Raises:
             SpecError: for a missing or unknown field or a wrong type; ``where`` begins the field's name.
         """
-        fields = _with_pass(values, where)
-        for name, kind in (("memory", MemoryUse), ("memory_predicted", MemoryUse), ("correctness", Correctness)):
-            if isinstance(fields.get(name), dict):
-                fields[name] = build_record(kind, fields[name], f"{where}.{name}")
-        return build_record(cls, fields, where)
+        return read_record(cls, values, where)
 
 
 @dataclass(frozen=True)
@@ -275,6 +139,10 @@ class BenchmarkRun:
     warnings: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
     sampling: tuple[PassSampling, ...] = ()
+    ceilings: Ceilings | None = None
+    """What the machine can do at most, measured apart and kept."""
+    noise: Noise | None = None
+    """Load, clocks, heat and neighbours before, during and after."""
 
     def dense(self, pass_: Pass) -> Candidate:
         """Return the dense twin of one pass.
@@ -301,20 +169,19 @@ class BenchmarkRun:
         Raises:
             SpecError: for a newer schema, a missing or unknown field or a wrong type; the field is named.
         """
-        upgraded = _upgrade(values)
-        spec = _spec(_mapping(upgraded, "spec"))
-        environment = build_record(Environment, _mapping(upgraded, "environment"), "environment")
-        candidates = tuple(
-            Candidate.from_dict(item, f"candidates.{index}")
-            for index, item in enumerate(_sequence(upgraded, "candidates"))
-        )
-        read = {"spec": spec, "environment": environment, "candidates": candidates}
-        if "sampling" in upgraded:
-            read["sampling"] = tuple(
-                PassSampling.from_dict(item, f"sampling.{index}")
-                for index, item in enumerate(_sequence(upgraded, "sampling"))
-            )
-        rest = {key: value for key, value in upgraded.items() if key not in read}
+        current = upgraded(values)
+        spec = _spec(_mapping(current, "spec"))
+        read: dict[str, Any] = {
+            "spec": spec,
+            "environment": read_record(Environment, _mapping(current, "environment"), "environment"),
+            "candidates": _each(Candidate, current, "candidates"),
+        }
+        if "sampling" in current:
+            read["sampling"] = _each(PassSampling, current, "sampling")
+        for name, kind in (("ceilings", Ceilings), ("noise", Noise)):
+            if current.get(name) is not None:
+                read[name] = read_record(kind, current[name], name)
+        rest = {name: value for name, value in current.items() if name not in read}
         return build_record(cls, {**read, **rest}, "run")
 
 
@@ -331,61 +198,7 @@ def _mapping(values: dict[str, Any], name: str) -> dict[str, Any]:
     return dict(values[name])
 
 
-def _sequence(values: dict[str, Any], name: str) -> list[Any]:
+def _each(kind: type[T], values: dict[str, Any], name: str) -> tuple[T, ...]:
     if not isinstance(values.get(name), list):
         raise SpecError([Problem(name, "must be a list", values.get(name))])
-    return list(values[name])
-
-
-def _with_pass(values: Any, where: str) -> dict[str, Any]:
-    if not isinstance(values, dict):
-        raise SpecError([Problem(where, "must be an object", values)])
-    return {"pass_" if name == "pass" else name: value for name, value in values.items()}
-
-
-def compared(speedup_low: float | None, speedup_high: float | None) -> Outcome:
-    """How a candidate with a speed came out against the dense twin, from its interval; None where there is no twin."""
-    if speedup_low is None or speedup_high is None:
-        return "measured"
-    if speedup_low > 1.0:
-        return "faster"
-    return "slower" if speedup_high < 1.0 else "not_distinguishable"
-
-
-def _compared_with_dense(values: dict[str, Any]) -> dict[str, Any]:
-    """Version 2 splits the outcome ``measured`` by the interval; training steps had no optimizer before it."""
-    candidates, spec = values.get("candidates"), values.get("spec")
-    upgraded = {**values, "schema_version": 2}
-    if isinstance(spec, dict):
-        upgraded["spec"] = {"optimizer": "none", **spec}
-    if isinstance(candidates, list):
-        upgraded["candidates"] = [_with_comparison(each) for each in candidates]
-    return upgraded
-
-
-def _with_comparison(values: Any) -> Any:
-    if not isinstance(values, dict) or values.get("outcome") != "measured" or values.get("variant") == "dense":
-        return values
-    low, high = values.get("speedup_low"), values.get("speedup_high")
-    if not isinstance(low, int | float) or not isinstance(high, int | float):
-        return values
-    return {**values, "outcome": compared(low, high)}
-
-
-_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _compared_with_dense}
-"""From version k to k + 1; each entry takes and returns the whole file as a dictionary."""
-
-
-def _upgrade(values: Any) -> dict[str, Any]:
-    if not isinstance(values, dict):
-        raise SpecError([Problem("run", "must be a JSON object", type(values).__name__)])
-    version = values.get("schema_version")
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise SpecError([Problem("schema_version", "must be a positive integer", version)])
-    if version > SCHEMA_VERSION:
-        rule = f"this version reads result files up to schema {SCHEMA_VERSION}"
-        raise SpecError([Problem("schema_version", rule, version, "update dyad-explorer to read this file")])
-    while version < SCHEMA_VERSION:
-        values = _UPGRADES[version](values)
-        version += 1
-    return dict(values)
+    return tuple(read_record(kind, item, f"{name}.{index}") for index, item in enumerate(values[name]))

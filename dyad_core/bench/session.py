@@ -16,11 +16,14 @@ from dyad_core.bench.correctness import check
 from dyad_core.bench.disturbance import Disturbance
 from dyad_core.bench.looks import MAX_ROUNDS
 from dyad_core.bench.memory import measure_memory
+from dyad_core.bench.memory_prediction import predict_memory
+from dyad_core.bench.noise import NoiseWatch
 from dyad_core.bench.reporter import Reporter
 from dyad_core.bench.results import Candidate, PassSampling
 from dyad_core.bench.sampling import Sampler
 from dyad_core.bench.spec import BenchmarkSpec, Pass
 from dyad_core.bench.timer import Call, Clock, noting, shuffled_rounds, warm_up
+from dyad_core.bench.traffic import compulsory_bytes
 from dyad_core.bench.trial import Trial, finished, outcome_of
 
 __all__ = ["Session"]
@@ -41,6 +44,7 @@ class Session:
         self.built: dict[str, Plan] = {}
         self.candidates: list[Candidate] = []
         self.sampling: list[PassSampling] = []
+        self.noise = NoiseWatch(spec.device)
         self.warnings: list[str] = []
 
     def run(self, pass_: Pass) -> None:
@@ -138,6 +142,7 @@ class Session:
             for name, error in failures.items():
                 trials[name].fail(error)
             width = "" if sampler.widest is None else f", widest interval ±{_percent(sampler.widest)}"
+            self.noise.tick()
             self.reporter.step("timing", taken, MAX_ROUNDS, f"{pass_}: round {taken}{width}", share=done)
 
         stopped = sampler.run(self.rounds(trials, caller, failures), on_round)
@@ -185,7 +190,9 @@ class Session:
             self.reporter.step("memory", done, len(alive), f"measuring memory of {name}")
             failures: dict[str, Exception] = {}
             plan = trial.plan
+            trial.bytes_moved = compulsory_bytes(plan, self.spec, trial.pass_)
             with noting(failures, name):
+                trial.memory_predicted = predict_memory(plan, self.spec, trial.pass_)
                 trial.memory = measure_memory(
                     self.modules[name],
                     caller.feed.of(plan),

@@ -207,6 +207,7 @@ class BenchmarkSpec:
             for item in self.implementations
             if not isinstance(item, str)
         ]
+        problems += self._decode_problems()
         per_n = len(self.variants) * len(self.grains) * len(self.implementations) + len(self.peers)
         count = len(self.n_blocks) * per_n
         if count > MAX_CANDIDATES:
@@ -215,6 +216,16 @@ class BenchmarkSpec:
             )
             problems.append(Problem("n_blocks", rule, count, "split the request into several"))
         return problems
+
+    def _decode_problems(self) -> list[Problem]:
+        if "decode" not in self.passes:
+            return []
+        why = "decode rotates through many copies of the weights of one draw"
+        return [
+            Problem(name, f"must be {usual!r} with the pass decode: {why}", getattr(self, name), "measure it apart")
+            for name, usual in (("n_seeds", 1), ("compile", False), ("cuda_graph", False))
+            if getattr(self, name) != usual
+        ]
 
     def _geometry_problems(self) -> list[Problem]:
         found: dict[tuple[str, str], Problem] = {}

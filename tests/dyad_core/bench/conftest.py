@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from dyad_core.bench import BenchmarkRun, BenchmarkSpec, Candidate, Correctness, Environment, MemoryUse
+from dyad_core.bench.results import compared
 from dyad_core.bench.timer import Call
 
 MakeCandidate = Callable[..., Candidate]
@@ -94,6 +95,7 @@ def make_candidate() -> MakeCandidate:
             low, high = speedup - 0.1, speedup + 0.1
             values |= {"speedup": speedup, "speedup_low": low, "speedup_high": high}
             values["share_of_limit"] = speedup / limit
+            values["outcome"] = "measured" if dense else compared(low, high)
         return Candidate(**{**values, **changes})
 
     return make

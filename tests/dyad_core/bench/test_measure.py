@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from dyad_core.bench import BenchmarkRun, BenchmarkSpec, Progress
+from dyad_core.bench import BenchmarkRun, BenchmarkSpec, Progress, calling, session
 from dyad_core.bench import measure as measuring
-from dyad_core.bench.measure import MAX_ROUNDS, MIN_ROUNDS, measure
+from dyad_core.bench.looks import MAX_ROUNDS, MIN_ROUNDS, critical_value
+from dyad_core.bench.measure import measure
 from dyad_core.bench.statistics import paired_speedup, quartiles
 from dyad_core.errors import ImplementationError
 from dyad_core.ops import registry
@@ -68,7 +69,7 @@ def test_a_run_holds_every_candidate_and_pass_in_order() -> None:
     assert [(each.pass_, each.label) for each in run.candidates] == [
         (pass_, label) for pass_ in ("forward", "train_step") for label in labels
     ]
-    assert {each.outcome for each in run.candidates} == {"measured"}
+    assert [each.outcome for each in run.candidates] == 2 * ["measured", *4 * ["slower"]]
     assert run.warnings[0] == "from before"
     assert run.spec == request
     assert run.reading.startswith("On ")
@@ -78,12 +79,12 @@ def test_a_run_holds_every_candidate_and_pass_in_order() -> None:
 def test_figures_are_those_of_the_samples() -> None:
     run = measure(spec(n_blocks=[4], variants=["it"]), clock=SteadyClock())
     dense, dyad = run.candidates
-    assert dense.samples_ms == (10.0,) * MAX_ROUNDS
-    assert dyad.samples_ms == (20.0,) * MAX_ROUNDS
+    assert dense.samples_ms == (10.0,) * MIN_ROUNDS
+    assert dyad.samples_ms == (20.0,) * MIN_ROUNDS
     spread = quartiles(dyad.samples_ms)
     assert (dyad.q1_ms, dyad.median_ms, dyad.q3_ms) == (spread.q1, spread.median, spread.q3)
-    expected = paired_speedup(dense.samples_ms, dyad.samples_ms, seed=0)
-    assert (dyad.speedup_low, dyad.speedup, dyad.speedup_high) == (expected.low, expected.median, expected.high)
+    expected = paired_speedup(dense.samples_ms, dyad.samples_ms, critical_value=critical_value())
+    assert (dyad.speedup_low, dyad.speedup, dyad.speedup_high) == (expected.low, expected.estimate, expected.high)
     assert (dyad.speedup, dyad.limit, dyad.share_of_limit) == (0.5, 2.0, 0.25)
     assert (dense.speedup, dense.n_blocks, dense.grain) == (1.0, None, None)
     assert dyad.parameters == 2 * 4 * 12 * 6
@@ -103,7 +104,7 @@ def test_a_sabotaged_implementation_gets_no_speed_and_the_others_do(sabotaged: s
     assert wrong.correctness is not None
     assert not wrong.correctness.passed
     assert (wrong.samples_ms, wrong.median_ms, wrong.speedup, wrong.memory) == ((), None, None, None)
-    assert all(each.outcome == "measured" and each.speedup is not None for each in found.values())
+    assert all(each.has_speed and each.speedup is not None for each in found.values())
     assert "(sabotaged) failed the check" in run.reading
 
 
@@ -131,7 +132,7 @@ def test_each_way_to_fail_is_a_state_of_its_own(error: Exception, outcome: str, 
         assert found[name].outcome == outcome
         assert detail in found[name].detail
         assert found[name].speedup is None
-        assert found["eager"].outcome == "measured"
+        assert found["eager"].outcome == "slower"
 
 
 def test_an_implementation_that_cannot_run_here_is_unsupported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,18 +155,18 @@ def test_running_out_of_memory_while_timing_ends_that_candidate_only() -> None:
         run = measure(spec(n_blocks=[4], implementations=[name, "eager"]), clock=SteadyClock())
         found = {each.implementation: each for each in run.candidates}
         assert (found[name].outcome, found[name].samples_ms) == ("out_of_memory", ())
-        assert len(found["eager"].samples_ms) == len(found["dense"].samples_ms) == MAX_ROUNDS
+        assert len(found["eager"].samples_ms) == len(found["dense"].samples_ms) >= MIN_ROUNDS
 
 
 def test_without_a_dense_twin_nothing_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = measuring.build
+    real = session.build
 
     def build(plan: object, request: BenchmarkSpec) -> object:
         if plan.geometry is None:
             raise MemoryError("dense is too large")
         return real(plan, request)
 
-    monkeypatch.setattr(measuring, "build", build)
+    monkeypatch.setattr(session, "build", build)
     run = measure(spec(n_blocks=[4]), clock=SteadyClock())
     assert [each.outcome for each in run.candidates] == ["out_of_memory", "measured"]
     assert run.candidates[1].median_ms is not None
@@ -174,22 +175,123 @@ def test_without_a_dense_twin_nothing_is_compared(monkeypatch: pytest.MonkeyPatc
 
 
 def test_no_room_for_the_input_is_said_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    def operands(*_: object) -> None:
+    def feed(*_: object) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(measuring, "operands", operands)
+    monkeypatch.setattr(session, "Feed", feed)
     run = measure(spec(n_blocks=[4]), clock=SteadyClock())
     assert {(each.outcome, each.detail) for each in run.candidates} == {("out_of_memory", "no room")}
 
 
-def test_the_budget_is_kept_but_five_rounds_are_always_taken() -> None:
-    slow = measure(spec(n_blocks=[4], max_seconds=1.0), clock=SteadyClock(unit_ms=1000.0))
+class UnevenClock(SteadyClock):
+    """Every other sample takes half as long again, so that no interval ever gets narrow."""
+
+    def sample_ms(self, call: object, calls: int) -> float:
+        self.turn = not getattr(self, "turn", False)
+        unit, self.unit_ms = self.unit_ms, self.unit_ms * (1.5 if self.turn else 1.0)
+        try:
+            return super().sample_ms(call, calls)
+        finally:
+            self.unit_ms = unit
+
+
+def test_the_budget_is_kept_but_the_fewest_rounds_are_always_taken() -> None:
+    slow = measure(spec(n_blocks=[4], max_seconds=1.0), clock=UnevenClock(unit_ms=1000.0))
     assert len(slow.candidates[0].samples_ms) == MIN_ROUNDS
-    assert any("5 of 30 rounds fitted" in warning for warning in slow.warnings)
-    middling = measure(spec(n_blocks=[4], max_seconds=3.1), clock=SteadyClock(unit_ms=100.0))
-    assert len(middling.candidates[0].samples_ms) == 10  # 0.3 s a round
-    ample = measure(spec(n_blocks=[4]), clock=SteadyClock(unit_ms=100.0))
-    assert not any("rounds fitted" in warning for warning in ample.warnings)
+    assert slow.sampling[0].stopped == "budget"
+    assert any("budget was spent after 8 rounds" in warning for warning in slow.warnings)
+    ample = measure(spec(n_blocks=[4]), clock=UnevenClock(unit_ms=1.0))
+    assert (ample.sampling[0].stopped, ample.sampling[0].rounds) == ("rounds", MAX_ROUNDS)
+    assert not any("budget was spent" in warning for warning in ample.warnings)
+
+
+def test_sampling_stops_when_the_interval_is_as_narrow_as_wished() -> None:
+    run = measure(spec(n_blocks=[4], passes=["forward", "train_step"]), clock=SteadyClock())
+    assert [(each.pass_, each.stopped, each.rounds, each.looks) for each in run.sampling] == [
+        ("forward", "target", MIN_ROUNDS, 1),
+        ("train_step", "target", MIN_ROUNDS, 1),
+    ]
+    assert all(each.widest_interval == 0.0 and each.target_interval == 0.02 for each in run.sampling)
+    wide = measure(spec(n_blocks=[4], target_interval=0.9), clock=UnevenClock(unit_ms=1.0))
+    assert wide.sampling[0].stopped == "target"
+    assert wide.sampling[0].rounds < MAX_ROUNDS
+
+
+@pytest.mark.parametrize(
+    ("module", "implementation"),
+    [("linear", "auto"), ("linear", "original_feature_major"), ("linear", "concat"), ("feed_forward", "auto")],
+)
+def test_every_pass_is_measured_for_both_sides(
+    module: str, implementation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calling, "cache_bytes", lambda _: 10_000)  # thousands of copies of a tiny layer otherwise
+    passes = ["forward", "backward_input", "backward_weight", "train_step", "decode"]
+    request = spec(n_blocks=[4], variants=["it", "dt"], passes=passes, module=module, implementations=[implementation])
+    run = measure(request, clock=SteadyClock())
+    assert [each.detail for each in run.candidates if not each.has_speed] == []
+    assert len(run.candidates) == 3 * len(passes)
+    for each in run.candidates:
+        assert each.memory is not None
+        with_optimizer = each.pass_ == "train_step"
+        assert (each.memory.optimizer_state_bytes or 0) > 0 if with_optimizer else not each.memory.optimizer_state_bytes
+
+
+def test_several_seeds_are_each_checked_and_taken_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    real = calling.Caller.redraw
+
+    def redraw(self: calling.Caller, seed: int) -> None:
+        drawn.append(seed)
+        real(self, seed)
+
+    monkeypatch.setattr(calling.Caller, "redraw", redraw)
+    checked: list[int] = []
+    real_check = session.check
+    monkeypatch.setattr(session, "check", lambda *of, seed: checked.append(seed) or real_check(*of, seed=seed))
+    run = measure(spec(n_blocks=[4], passes=["train_step"], n_seeds=3, seed=7), clock=SteadyClock())
+    assert [each.detail for each in run.candidates if not each.has_speed] == []
+    assert sorted(set(checked)) == [7, 8, 9]
+    assert drawn[:4] == [8, 9, 7, 8]
+
+
+def test_a_second_dense_twin_is_the_control() -> None:
+    run = measure(spec(n_blocks=[4], peers=["dense_again"]), clock=SteadyClock())
+    control = run.candidates[-1]
+    assert (control.variant, control.label, control.limit, control.n_blocks) == (
+        "dense_again",
+        "dense_again",
+        1.0,
+        None,
+    )
+    assert control.parameters == run.candidates[0].parameters
+    assert "a second dense twin is called slower than the first" in run.reading  # this clock's third call takes 3 units
+
+
+def test_a_training_step_leaves_the_weights_as_they_were_checked() -> None:
+    for optimizer in ("none", "sgd", "adamw"):
+        run = measure(spec(n_blocks=[4], passes=["train_step"], optimizer=optimizer), clock=SteadyClock())
+        assert all(each.has_speed for each in run.candidates)
+        sizes = [each.memory.optimizer_state_bytes for each in run.candidates if each.memory]
+        if optimizer == "adamw":  # two moments of every parameter, and one count each
+            assert sizes == [
+                8 * (each.parameters + 48) + 4 * parts for each, parts in zip(run.candidates, (2, 3), strict=True)
+            ]
+        else:
+            assert sizes == [0, 0]
+
+
+def test_the_precision_of_products_is_set_for_the_measurement_only() -> None:
+    before = torch.get_float32_matmul_precision()
+    run = measure(spec(n_blocks=[4], float32_matmul_precision="high"), clock=SteadyClock())
+    assert run.environment.float32_matmul_precision == "high"
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_a_flushed_cache_and_compiled_modules_are_measured() -> None:
+    flushed = measure(spec(n_blocks=[4], cache="flushed", max_seconds=0.2))
+    assert all(each.has_speed for each in flushed.candidates)
+    compiled = measure(spec(n_blocks=[4], compile=True), clock=SteadyClock())
+    assert [each.detail for each in compiled.candidates if not each.has_speed] == []
 
 
 def test_progress_tells_stages_figures_and_never_goes_back() -> None:
@@ -249,6 +351,6 @@ def test_with_the_real_clock() -> None:
 def test_on_a_gpu(dtype: str) -> None:
     request = spec(dtype=dtype, device="cuda", passes=["forward", "train_step"], max_seconds=2.0, in_features=256)
     run = measure(request)
-    assert {each.outcome for each in run.candidates} == {"measured"}
+    assert all(each.has_speed for each in run.candidates)
     assert run.environment.cuda_version is not None
     assert all(each.memory is not None and "cuda" in each.memory.method for each in run.candidates)
