@@ -1,4 +1,4 @@
-"""The committed result files: of the current schema, with their environment, and nothing of one machine but its kind."""
+"""The committed result files: of a schema that is read, with their environment, and nothing of one machine but its kind."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from dyad_core.errors import BenchmarkFailed, SpecError
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.name)
-def test_each_file_is_current_and_says_where_it_was_measured(path: Path) -> None:
-    assert json.loads(path.read_text(encoding="utf-8"))["schema_version"] == SCHEMA_VERSION
+def test_each_file_is_read_and_says_where_it_was_measured(path: Path) -> None:
+    assert json.loads(path.read_text(encoding="utf-8"))["schema_version"] <= SCHEMA_VERSION
     for run in load_runs(path):
         assert run.schema_version == SCHEMA_VERSION
         assert run.environment.device_name
