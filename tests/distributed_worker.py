@@ -6,6 +6,8 @@ Run: python distributed_worker.py <wrapper> <rank> <world size> <rendezvous file
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import torch
@@ -43,12 +45,22 @@ def whole(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor.detach().clone()
 
 
-def main(wrapper: str, rank: int, world: int, rendezvous: str, output: str) -> None:
+@contextmanager
+def group(rank: int, world: int, rendezvous: str) -> Iterator[None]:
+    """The process group, on gloo; all processes leave it together."""
     torch.set_num_threads(1)
     dist.init_process_group(
         "gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=world, timeout=timedelta(seconds=60)
     )
     try:
+        yield
+        dist.barrier()
+    finally:
+        dist.destroy_process_group()
+
+
+def main(wrapper: str, rank: int, world: int, rendezvous: str, output: str) -> None:
+    with group(rank, world, rendezvous):
         model = wrap(build(), wrapper)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         losses = []
@@ -63,9 +75,6 @@ def main(wrapper: str, rank: int, world: int, rendezvous: str, output: str) -> N
         sharded = sorted(name for name, parameter in model.named_parameters() if isinstance(parameter, DTensor))
         state = {"losses": losses, "gradients": gradients, "parameters": parameters, "sharded": sharded}
         torch.save(state, output)
-        dist.barrier()
-    finally:
-        dist.destroy_process_group()
 
 
 if __name__ == "__main__":

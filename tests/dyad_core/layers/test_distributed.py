@@ -1,4 +1,4 @@
-"""DDP and FSDP2 over two real processes on gloo: gradients and steps equal those of one process with all tokens."""
+"""DDP and FSDP2 over two real processes on gloo: they train as one process with all tokens, and checkpoints come back."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import distributed_checkpoint_worker
 import distributed_worker
 import pytest
 import torch
 
-WORKER = Path(distributed_worker.__file__)
 WORLD = 2
 
 
-def run_workers(wrapper: str, folder: Path) -> list[dict[str, Any]]:
+def run_workers(worker: ModuleType, wrapper: str, folder: Path) -> list[dict[str, Any]]:
     """Both processes' results; whatever happens, none is left running."""
     environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "PYTHONWARNINGS": "default"}
-    command = [sys.executable, str(WORKER), wrapper]
+    command = [sys.executable, str(worker.__file__), wrapper]
     outputs = [folder / f"{rank}.pt" for rank in range(WORLD)]
     processes = [
         subprocess.Popen(
@@ -44,7 +45,7 @@ def run_workers(wrapper: str, folder: Path) -> list[dict[str, Any]]:
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch is built without torch.distributed")
 @pytest.mark.parametrize("wrapper", ["ddp", "fsdp2"])
 def test_two_processes_train_as_one(wrapper: str, tmp_path: Path) -> None:
-    results = run_workers(wrapper, tmp_path)
+    results = run_workers(distributed_worker, wrapper, tmp_path)
     model = distributed_worker.build()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for step in range(2):
@@ -61,3 +62,22 @@ def test_two_processes_train_as_one(wrapper: str, tmp_path: Path) -> None:
             torch.testing.assert_close(result["gradients"][strip + name], gradients[name])
             torch.testing.assert_close(result["parameters"][strip + name], parameter.detach())
         assert bool(result["sharded"]) == (wrapper == "fsdp2")
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch is built without torch.distributed")
+@pytest.mark.parametrize("wrapper", ["ddp", "fsdp2"])
+def test_a_distributed_checkpoint_is_loaded_by_another_model(wrapper: str, tmp_path: Path) -> None:
+    results = run_workers(distributed_checkpoint_worker, wrapper, tmp_path)
+    model = distributed_checkpoint_worker.build(3)
+    for rank, result in enumerate(results):
+        assert result["sharded"] == (sorted(model.state_dict()) if wrapper == "fsdp2" else [])
+        saved, loaded, from_full = result["outputs"]
+        torch.testing.assert_close(loaded, saved, rtol=0, atol=0)
+        torch.testing.assert_close(from_full, saved, rtol=0, atol=0)
+        assert not torch.equal(result["before"], saved)
+        # The optimizer's state came along: the next step is the same too.
+        torch.testing.assert_close(result["stepped"][1], result["stepped"][0], rtol=0, atol=0)
+        assert not torch.equal(result["stepped"][0], saved)
+        # The full state dict is that of a single process.
+        model.load_state_dict(result["full"])
+        torch.testing.assert_close(model(distributed_worker.data(rank)), saved)
