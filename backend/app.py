@@ -30,6 +30,7 @@ from backend.routes import (
     projection,
     published,
     structure,
+    sweeps,
     system,
     uploads,
     verdicts,
@@ -62,7 +63,7 @@ def create_app(settings: Settings | None = None, *, kinds: Mapping[str, JobKind]
     app.state.settings = settings
     app.state.kinds = all_kinds(settings) if kinds is None else kinds
     api = APIRouter(prefix="/api/v1")
-    for module in (comparing, benchmarks, jobs, structure, projection, uploads, system, verdicts, published):
+    for module in (comparing, benchmarks, jobs, structure, projection, uploads, system, sweeps, verdicts, published):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router)

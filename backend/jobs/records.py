@@ -20,12 +20,16 @@ __all__ = [
     "JobPage",
     "JobRecord",
     "Machine",
+    "PRELIMINARY",
     "Origin",
     "SubmittedRecord",
     "record",
     "summary",
 ]
 
+
+PRELIMINARY = ("candidates", "points")
+"""Fields of a progress that hold figures so far; lists leave them out, and so does a job that has its result."""
 
 Origin = Literal["local", "imported", "reference"]
 """Measured by this service, brought by a file, or shipped with the library."""
@@ -142,7 +146,7 @@ def summary(job: Job, queue_position: int | None) -> dict[str, Any]:
     """The record of a job without its result and without preliminary figures, JSON-ready."""
     values = _record(job, queue_position)
     if job.progress is not None:
-        values["progress"] = {key: value for key, value in job.progress.items() if key != "candidates"}
+        values["progress"] = {key: value for key, value in job.progress.items() if key not in PRELIMINARY}
     return values
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.jobs.kind import JobKind, Outcome
+from backend.jobs.records import PRELIMINARY
 from backend.jobs.states import IllegalChange, State
 from backend.jobs.turn import Turn
 from backend.store.models import Job
@@ -233,7 +234,7 @@ def _sentence(error: DyadError) -> str:
 
 
 def _columns(job: Job, outcome: Outcome, progress: dict[str, Any] | None) -> dict[str, Any]:
-    """Columns of a job that succeeded; its candidates are in the result, so the progress drops its copy."""
+    """Columns of a job that succeeded; its figures are in the result, so the progress drops its copy."""
     return {
         "result": outcome.result,
         "headline": outcome.headline,
@@ -242,5 +243,7 @@ def _columns(job: Job, outcome: Outcome, progress: dict[str, Any] | None) -> dic
         "measured_at": outcome.measured_at,
         "servable": outcome.servable,
         "warnings": list(dict.fromkeys([*job.warnings, *outcome.warnings])),
-        "progress": None if progress is None else {**progress, "candidates": []},
+        "progress": None
+        if progress is None
+        else {**progress, **{name: [] for name in PRELIMINARY if name in progress}},
     }

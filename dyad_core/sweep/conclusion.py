@@ -124,4 +124,6 @@ def _reading(result: SweepResult) -> str:
 def _disturbed(result: SweepResult) -> str:
     count = sum(point.disturbed for point in result.points)
     were = "was" if count == 1 else "were"
-    return f" {count} of the points {were} measured beside other work, which may move figures either way." if count else ""
+    return (
+        f" {count} of the points {were} measured beside other work, which may move figures either way." if count else ""
+    )

@@ -127,7 +127,8 @@ class _Sweep:
                 stopped = "budget"
             else:
                 stopped = self.stop_reason()
-        self.report("finished", f"{len(self.points)} points measured", whole=True)
+        whole = stopped != "cancelled"
+        self.report("finished" if whole else "measuring", f"{len(self.points)} points measured", whole=whole)
         return conclude(
             self.spec,
             self.points,

@@ -17,6 +17,7 @@ from backend.app import create_app
 from backend.jobs.kind import OnProgress, Outcome
 from backend.jobs.kinds.benchmark import BenchmarkKind
 from backend.jobs.kinds.projection import ProjectionKind
+from backend.jobs.kinds.sweep import SweepKind
 from backend.settings import Settings
 from dyad_core.errors import BenchmarkFailed
 
@@ -46,6 +47,14 @@ EXPECTED = {
     "POST /api/v1/structure/projection",
     "POST /api/v1/structure/connectivity",
     "POST /api/v1/structure/reachability",
+    "GET /api/v1/sweeps",
+    "POST /api/v1/sweeps",
+    "POST /api/v1/sweeps/import",
+    "GET /api/v1/sweeps/{sweep_id}",
+    "DELETE /api/v1/sweeps/{sweep_id}",
+    "POST /api/v1/sweeps/{sweep_id}/cancel",
+    "GET /api/v1/sweeps/{sweep_id}/events",
+    "GET /api/v1/sweeps/{sweep_id}/export",
     "GET /api/v1/system",
     "POST /api/v1/verdicts",
     "GET /api/v1/published/timing",
@@ -80,10 +89,17 @@ class Unprojected(ProjectionKind):
         raise BenchmarkFailed("it was not to be computed")
 
 
+class Unswept(SweepKind):
+    """Sweeps, likewise."""
+
+    def run(self, spec: dict[str, Any], on_progress: OnProgress, cancel: threading.Event) -> Outcome:
+        raise BenchmarkFailed("it was not to be measured")
+
+
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     own = Settings(home=tmp_path_factory.mktemp("home"), reference_runs=False)
-    app = create_app(own, kinds={"benchmark": Unmeasured(), "projection": Unprojected(own)})
+    app = create_app(own, kinds={"benchmark": Unmeasured(), "projection": Unprojected(own), "sweep": Unswept(own)})
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
@@ -124,8 +140,12 @@ def test_no_request_makes_the_service_fail_or_leave_its_schema(client: TestClien
     @given(case=cases, there_is_one=st.booleans())
     def run(case: schemathesis.Case, there_is_one: bool) -> None:
         if there_is_one and case.path_parameters:
-            uploads = "upload_id" in case.path_parameters
-            made = send(client, MATRIX) if uploads else client.post("/api/v1/benchmarks", json=SMALL)
+            if "upload_id" in case.path_parameters:
+                made = send(client, MATRIX)
+            elif "sweep_id" in case.path_parameters:
+                made = client.post("/api/v1/sweeps", json={"widths": [64], "tokens": [8]})
+            else:
+                made = client.post("/api/v1/benchmarks", json=SMALL)
             if made.is_success:
                 case.path_parameters = dict.fromkeys(case.path_parameters, made.json()["id"])
         if there_is_one and isinstance(case.body, dict) and "upload" in case.body:
