@@ -70,6 +70,16 @@ def test_a_checkpoint_of_another_structure_says_both(settings: dict, held: str, 
     assert all(torch.equal(before[key], value) for key, value in target.state_dict().items())
 
 
+def test_a_feed_forward_of_another_structure_names_both_layers(tmp_path: Path) -> None:
+    state = DyadFeedForward(16, 64, n_blocks=4, variant=("ot", "it")).state_dict()
+    target = DyadFeedForward(16, 64, n_blocks=8, variant="dt")
+    with pytest.raises(RuntimeError) as caught:
+        target.load_state_dict(through_torch(state, tmp_path))
+    for name, variant in (("fc1", "ot"), ("fc2", "it")):
+        held = f"{name}: the checkpoint has n_blocks=4, variant='{variant}', grain=1"
+        assert f"{held}; the layer has n_blocks=8, variant='dt', grain=1" in str(caught.value)
+
+
 def test_without_metadata_shapes_and_keys_still_tell_n_and_bd(tmp_path: Path) -> None:
     target = DyadLinear(16, 16)
     with pytest.raises(RuntimeError, match="this layer: the checkpoint has n_blocks=2; the layer has n_blocks=4"):

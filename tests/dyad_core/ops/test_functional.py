@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dyad_core import DyadLinear, OperandError, SpecError, dyad_linear
+from dyad_core import DyadLinear, ImplementationError, OperandError, SpecError, dyad_linear
+from dyad_core.ops import dense_weight, registry
 
 BLOCKS = torch.randn(2, 3, 4)  # n = 2, 3 outputs and 4 inputs a block
 
@@ -45,6 +46,42 @@ def test_operands_that_do_not_fit(arguments: tuple[torch.Tensor, ...], message: 
 def test_settings_that_do_not_work(blocktrans: torch.Tensor | None, settings: dict, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         dyad_linear(torch.randn(5, 8), BLOCKS, blocktrans, **settings)
+
+
+@pytest.mark.parametrize("implementation", [registry.AUTO, *registry.names()])
+@pytest.mark.parametrize("tokens", [1, 3])
+def test_wrong_operands_are_one_error_whatever_computes(implementation: str, tokens: int) -> None:
+    x = torch.randn(tokens, 8)
+    for arguments in (
+        (x.double(), BLOCKS, BLOCKS),
+        (x.bfloat16(), BLOCKS, BLOCKS),
+        (x.long(), BLOCKS, BLOCKS),
+        (x, BLOCKS.long(), BLOCKS.long()),
+        (x, BLOCKS, BLOCKS.half()),
+        (x, BLOCKS, BLOCKS, torch.ones(6, dtype=torch.int64)),
+        (x.to("meta"), BLOCKS, BLOCKS),
+        (x, BLOCKS, BLOCKS.to("meta")),
+        (x[:, 1:], BLOCKS, BLOCKS),
+    ):
+        with pytest.raises(OperandError):
+            dyad_linear(*arguments, implementation=implementation)
+
+
+@pytest.mark.parametrize("implementation", [registry.AUTO, *registry.names()])
+@pytest.mark.parametrize("tokens", [1, 3])
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.uint8])
+def test_integers_alone_are_computed_as_by_linear_or_refused(
+    implementation: str, tokens: int, dtype: torch.dtype
+) -> None:
+    x, weights, bias = torch.arange(8 * tokens) % 5, torch.arange(48).view(2, 2, 3, 4) % 3, torch.arange(6)
+    operands = [tensor.to(dtype) for tensor in (x.view(tokens, 8), *weights, bias)]
+    if implementation in ("compiled", "triton"):
+        with pytest.raises(ImplementationError, match=rf"'{implementation}' cannot run on cpu in {dtype}: .*"):
+            dyad_linear(*operands, implementation=implementation)
+        return
+    result = dyad_linear(*operands, implementation=implementation)
+    expected = torch.nn.functional.linear(operands[0], dense_weight(*operands[1:3]), operands[3])
+    torch.testing.assert_close(result, expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("shape", [(8,), (0, 8), (1, 8), (2, 0, 8), (2, 3, 8), (2, 1, 3, 8)])

@@ -71,10 +71,13 @@ def test_gather_is_differentiable(grain: int) -> None:
 
 
 def test_what_runs_directly() -> None:
-    assert layout.is_direct()
-    seen: list[bool] = []
-    torch.func.vmap(lambda x: (seen.append(layout.is_direct()), x)[1])(torch.ones(2))
+    def state() -> tuple[bool, bool, bool]:
+        return layout.is_direct(), layout.is_transformed(), layout.is_forward_mode()
+
+    seen = [state()]
+    torch.func.vmap(lambda x: (seen.append(state()), x)[1])(torch.ones(2))
+    torch.func.jvp(lambda x: (seen.append(state()), x)[1], (torch.ones(2),), (torch.ones(2),))
     with forward_ad.dual_level():
-        seen.append(layout.is_direct())
-    assert seen == [False, False]
-    assert layout.is_direct()
+        seen.append(state())
+    forward = (False, True, True)
+    assert [*seen, state()] == [(True, False, False), (False, True, False), forward, forward, (True, False, False)]
