@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from dyad_core.bench.json_text import JsonText, check_header, read_json
-from dyad_core.bench.results import SCHEMA_VERSION, BenchmarkRun, Candidate
+from dyad_core.bench.plausibility import implausible
+from dyad_core.bench.results import SCHEMA_VERSION, BenchmarkRun
 from dyad_core.errors import Problem, SpecError
 
 __all__ = ["MAX_FILE_BYTES", "MAX_RUNS", "load_runs", "parse_runs", "save_runs"]
@@ -24,9 +24,6 @@ MAX_FILE_BYTES = 64 * 2**20
 """A run of the largest request (256 candidates, two passes, 30 samples each) is under 2 MiB."""
 
 MAX_RUNS = 1000
-
-LEAST, MOST = 1e-9, 1e12
-"""Times in milliseconds and ratios outside of these were never measured: a femtosecond, three decades."""
 
 HEADER_BYTES = 64
 
@@ -120,30 +117,6 @@ def _several(values: dict[str, Any]) -> list[BenchmarkRun]:
 
 def _one(values: Any) -> BenchmarkRun:
     run = BenchmarkRun.from_dict(values)
-    if problems := list(_implausible(run)):
+    if problems := list(implausible(run)):
         raise SpecError(problems)
     return run
-
-
-def _implausible(run: BenchmarkRun) -> Iterator[Problem]:
-    """What no measurement can have said, whatever its type."""
-    try:
-        moment = datetime.fromisoformat(run.created_at)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        rule = "must be a moment with its time zone, ISO 8601"
-        yield Problem("created_at", rule, run.created_at, "for example 2026-01-31T12:00:00+00:00")
-    for index, candidate in enumerate(run.candidates):
-        yield from _implausible_figures(candidate, f"candidates.{index}")
-
-
-def _implausible_figures(candidate: Candidate, where: str) -> Iterator[Problem]:
-    rule = f"must lie between {LEAST:g} and {MOST:g}"
-    bad = next((number for number, sample in enumerate(candidate.samples_ms) if not LEAST <= sample <= MOST), None)
-    if bad is not None:
-        yield Problem(f"{where}.samples_ms.{bad}", f"{rule} milliseconds", candidate.samples_ms[bad])
-    for name in ("median_ms", "q1_ms", "q3_ms", "speedup", "speedup_low", "speedup_high", "limit"):
-        value = getattr(candidate, name)
-        if value is not None and not LEAST <= value <= MOST:
-            yield Problem(f"{where}.{name}", rule, value)

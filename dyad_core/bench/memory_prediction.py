@@ -3,8 +3,8 @@
 Parameters, gradients and the optimizer's state are 2/n of the dense twin's. Saved for backward is what the dense twin
 saves, the hidden activation, and one gathered copy of the narrow side where the first layer interleaves its input. The
 peak follows from going through a pass step by step and adding up what is alive: for ``eager`` and the dense twin the
-very sequence of their operations, for others what their entry in the registry declares. All sizes here are counted in
-values and become bytes at the end.
+very sequence of their operations, exact up to parts of tokens; for others what their entry in the registry declares, good to a
+factor of three. Sizes are counted in values and become bytes at the end.
 """
 
 from __future__ import annotations

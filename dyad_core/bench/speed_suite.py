@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from dyad_core.bench.candidates import DTYPES, plans
-from dyad_core.bench.spec import PASSES, PEERS, Allocator, BenchmarkSpec, Dtype, Module, Pass
+from dyad_core.bench.spec import PASSES, Allocator, BenchmarkSpec, Dtype, Module, Pass
 from dyad_core.bench.tuning import competitors
 from dyad_core.geometry import VARIANTS
 from dyad_core.ops.registry import AUTO
@@ -159,8 +159,9 @@ class Maker:
             passes=(pass_,),
             dtype=chosen,
             device=self.device,
-            peers=PEERS,
+            peers=("low_rank", "monarch"),
             allocator=self.allocator,
+            optimizer="none",  # a target of the layer, not of AdamW
             max_seconds=seconds or budget_s(module, in_features * out_features * tokens, len(named)),
         )
 

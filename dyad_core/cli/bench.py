@@ -7,9 +7,8 @@ answers it, and nothing else, on standard output. Needs typer and rich (``pip in
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,21 +17,18 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from dyad_core.bench import BenchmarkRun, BenchmarkSpec, run_benchmark
 from dyad_core.bench.files import save_runs
 from dyad_core.bench.progress import Progress as Report
-from dyad_core.bench.speed_run import SpeedOptions, run_speed
-from dyad_core.bench.structure_suite import QUESTIONS, WIDTHS, structure_costs
+from dyad_core.bench.spec import PASSES
 from dyad_core.cli.arguments import MultiValueCommand
-from dyad_core.cli.tables import cost_table, notes, pass_tables
-from dyad_core.errors import BenchmarkError, Problem, SpecError
+from dyad_core.cli.bench_suites import run_calibration, run_speed_suite, run_suite
+from dyad_core.cli.saying import FAILED, INTERRUPTED, WRONG_INPUT, check_folder, sentence, stop
+from dyad_core.cli.tables import notes, pass_tables
+from dyad_core.errors import BenchmarkError, SpecError
 
 __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
 
-FLAGS = {"in_features": "--in", "out_features": "--out", "n_blocks": "--blocks", "max_seconds": "--max-seconds"}
-"""Where the flag is not just the field's name."""
-
 RESULTS = Path("dyad-results.json")
-FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 
 
 @app.command("bench", cls=MultiValueCommand)
@@ -43,7 +39,7 @@ def bench(
     variants: Annotated[list[str], typer.Option(help="it, ot, dt, bd: one or more.")] = ["it"],  # noqa: B006
     tokens: Annotated[int, typer.Option(help="Rows of the input: batch × sequence.")] = 4096,
     module: Annotated[str, typer.Option(help="linear or feed_forward (in → out → in).")] = "linear",
-    passes: Annotated[list[str], typer.Option(help="forward, train_step: one or more.")] = ["forward"],  # noqa: B006
+    passes: Annotated[list[str], typer.Option(help=f"One or more of {', '.join(PASSES)}.")] = ["forward"],  # noqa: B006
     dtype: Annotated[str, typer.Option(help="float32, float64, bfloat16 or float16; for both sides.")] = "float32",
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:<index>.")] = "cpu",
     threads: Annotated[int | None, typer.Option(help="CPU threads; default: physical cores.")] = None,
@@ -51,17 +47,29 @@ def bench(
     max_seconds: Annotated[float, typer.Option(help="Budget of the timing, in seconds.")] = 60.0,
     implementations: Annotated[list[str], typer.Option(help="Ways to compute it; auto chooses.")] = ["auto"],  # noqa: B006
     grains: Annotated[list[int], typer.Option(help="Run lengths of the interleave; 1 is the paper.")] = [1],  # noqa: B006
-    peers: Annotated[list[str], typer.Option(help="Beside it, at equal parameters: low_rank, monarch.")] = [],  # noqa: B006
+    peers: Annotated[list[str], typer.Option(help="Beside it: low_rank, monarch, dense_again.")] = [],  # noqa: B006
     allocator: Annotated[
         str, typer.Option(help="default, or keep_pages: freed memory is kept, on both sides.")
     ] = "default",
+    optimizer: Annotated[str, typer.Option(help="Of train_step: adamw, sgd or none.")] = "adamw",
+    float32_matmul_precision: Annotated[str, typer.Option(help="highest, high or medium (tf32 on a GPU).")] = "highest",
+    compile: Annotated[bool, typer.Option("--compile", help="Measure both sides under torch.compile.")] = False,
+    cuda_graph: Annotated[bool, typer.Option("--cuda-graph", help="Replay CUDA graphs, on both sides.")] = False,
+    cache: Annotated[str, typer.Option(help="warm, or flushed: overwritten before every call.")] = "warm",
+    seeds: Annotated[int, typer.Option(help="Draw weights and inputs from so many seeds in turn.")] = 1,
+    target_interval: Annotated[
+        float, typer.Option(help="Stop when every 95 % interval is this narrow: 0.02 is ±2 %.")
+    ] = 0.02,
     suite: Annotated[
         str | None,
-        typer.Option(help="Instead of sizes: speed (against every rival) or structure (cost of exact answers)."),
+        typer.Option(
+            help="Instead of sizes: speed (against every rival), structure (cost of exact answers) or "
+            "calibration (does the engine tell the truth?)."
+        ),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Speed suite: the whole grid, going on from --save.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Speed suite: go on from --save.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Speed suite: tiny points, to try the path.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Suites: small, to try the path.")] = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Speed suite: measure on a busy machine too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON and nothing else.")] = False,
     save: Annotated[Path | None, typer.Option(help="Also write the run to this file.")] = None,
@@ -72,6 +80,8 @@ def bench(
         flags = {"quick": quick, "full": full, "resume": resume, "anyway": anyway, "more": more}
         run_speed_suite({"device": device, "out": save or RESULTS, "allocator": allocator, **flags}, as_json=as_json)
         return
+    if suite == "calibration":
+        run_calibration(device, quick=quick, as_json=as_json)
     if suite is not None:
         run_suite(suite, as_json=as_json)
         return
@@ -92,6 +102,13 @@ def bench(
         "max_seconds": max_seconds,
         "peers": peers,
         "allocator": allocator,
+        "optimizer": optimizer,
+        "float32_matmul_precision": float32_matmul_precision,
+        "compile": compile,
+        "cuda_graph": cuda_graph,
+        "cache": cache,
+        "n_seeds": seeds,
+        "target_interval": target_interval,
     }
     try:
         check_folder(save)
@@ -108,40 +125,6 @@ def bench(
         typer.echo(json.dumps(run.to_dict(), ensure_ascii=False, indent=2))
     else:
         show(run)
-
-
-def run_speed_suite(options: dict[str, Any], *, as_json: bool) -> None:
-    """Run the speed suite; with ``--json`` the report goes to standard error and the runs to standard output."""
-    try:
-        check_folder(options["out"])
-        code = run_speed(SpeedOptions(**options), say=lambda line: typer.echo(line, err=as_json))
-        if as_json and options["out"].exists():
-            typer.echo(options["out"].read_text(encoding="utf-8"), nl=False)
-    except SpecError as error:
-        stop("\n".join(sentence(problem) for problem in error.problems), WRONG_INPUT)
-    except KeyboardInterrupt:
-        stop("interrupted; finished points are in the file, and --resume goes on", INTERRUPTED)
-    raise typer.Exit(code)
-
-
-def run_suite(name: str, *, as_json: bool) -> None:
-    """Run a named suite of the terminal and print its table."""
-    if name != "structure":
-        problem = Problem(
-            "suite", "must be speed or structure", name, "python -m dyad_core.bench has the suites of runs"
-        )
-        stop(sentence(problem), WRONG_INPUT)
-    rows = []
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=len(QUESTIONS) * len(WIDTHS))
-        for row in structure_costs():
-            rows.append(row)
-            bar.update(task, advance=1, description=f"{row.question}, width {row.width}")
-    if as_json:
-        typer.echo(json.dumps([row.to_dict() for row in rows], indent=2))
-    else:
-        Console().print(cost_table(rows))
 
 
 def measure_with_bar(spec: BenchmarkSpec) -> BenchmarkRun:
@@ -167,24 +150,3 @@ def show(run: BenchmarkRun) -> None:
     console.print(run.reading, highlight=False, markup=False)
     for note in notes(run):
         console.print(f"Note: {note}.", highlight=False, markup=False, style="yellow")
-
-
-def check_folder(save: Path | None) -> None:
-    """Refuse a file that cannot be written before measuring for a minute, not after."""
-    if save is not None and (save.is_dir() or not save.absolute().parent.is_dir()):
-        raise SpecError([Problem("save", "must name a file in a folder that exists", str(save))])
-
-
-def sentence(problem: Problem) -> str:
-    """One problem with the flag's name in place of the field's."""
-    flag = FLAGS.get(problem.field, f"--{problem.field.replace('_', '-')}")
-    received = "" if problem.received is None else f"; received {problem.received!r}"
-    ending = f" ({problem.suggestion})" if problem.suggestion else ""
-    text = re.sub(r"\bn_blocks\b", "--blocks", f"{problem.rule}{received}{ending}")
-    return f"{flag}: {text}."
-
-
-def stop(text: str, code: int) -> NoReturn:
-    """Say why on standard error and leave."""
-    typer.echo(text, err=True)
-    raise typer.Exit(code)

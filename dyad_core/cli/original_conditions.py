@@ -19,7 +19,8 @@ from dyad_core.bench import BenchmarkRun, BenchmarkSpec
 from dyad_core.bench.files import save_runs
 from dyad_core.bench.original_conditions import AS_PUBLISHED, measure_original_conditions, published_conditions
 from dyad_core.bench.precision_split import Decomposition, OriginalConditions, Ratio
-from dyad_core.cli.bench import FAILED, INTERRUPTED, WRONG_INPUT, check_folder, measure_with_bar, sentence, stop
+from dyad_core.cli.bench import measure_with_bar
+from dyad_core.cli.saying import FAILED, INTERRUPTED, WRONG_INPUT, check_folder, sentence, stop
 from dyad_core.errors import BenchmarkError, SpecError
 
 __all__ = ["app"]

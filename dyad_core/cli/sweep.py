@@ -21,7 +21,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from dyad_core.bench.results import BenchmarkRun
 from dyad_core.cli.arguments import MultiValueCommand
-from dyad_core.cli.bench import FAILED, INTERRUPTED, WRONG_INPUT, check_folder, sentence, stop
+from dyad_core.cli.saying import FAILED, INTERRUPTED, WRONG_INPUT, check_folder, sentence, stop
 from dyad_core.cli.sweep_table import map_tables
 from dyad_core.errors import BenchmarkError, Problem, SpecError
 from dyad_core.sweep import SweepPoint, SweepProgress, SweepResult, SweepSpec, load_sweep, run_sweep, save_sweep

@@ -22,7 +22,8 @@ from rich.table import Table
 from dyad_core.bench import BenchmarkRun, BenchmarkSpec
 from dyad_core.bench.files import load_runs, save_runs
 from dyad_core.cli.arguments import MultiValueCommand
-from dyad_core.cli.bench import INTERRUPTED, WRONG_INPUT, check_folder, measure_with_bar, sentence, stop
+from dyad_core.cli.bench import measure_with_bar
+from dyad_core.cli.saying import INTERRUPTED, WRONG_INPUT, check_folder, sentence, stop
 from dyad_core.errors import BenchmarkError, Problem, SpecError
 from dyad_core.verdict import Decision, Verdict, verdicts
 from dyad_core.verdict.deciding import number_problems

@@ -80,7 +80,7 @@ def test_a_run_comes_back_whole_with_progress() -> None:
     run = run_benchmark(SMALL, on_progress=told.append)
     assert run.spec == SMALL
     assert [each.label for each in run.candidates] == ["dense", "IT n=4"]
-    assert {each.outcome for each in run.candidates} == {"measured"}
+    assert all(each.has_speed for each in run.candidates)
     assert told[0].stage == "starting"
     assert told[-1].stage == "finished"
     elapsed = [progress.elapsed_s for progress in told]

@@ -23,9 +23,11 @@ def test_one_row_per_question_and_width() -> None:
 
 
 def test_the_command_prints_rows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from dyad_core.cli import bench
+    from dyad_core.cli import bench_suites
 
-    monkeypatch.setattr(bench, "structure_costs", lambda: structure_costs([256], repeats=1, questions=["connectivity"]))
+    monkeypatch.setattr(
+        bench_suites, "structure_costs", lambda: structure_costs([256], repeats=1, questions=["connectivity"])
+    )
     with pytest.raises(SystemExit) as caught:
         main(["bench", "--suite", "structure", "--json"])
     assert caught.value.code in (0, None)
@@ -39,7 +41,7 @@ def test_an_unknown_suite_and_missing_sizes_are_sentences(capsys: pytest.Capture
     with pytest.raises(SystemExit) as caught:
         main(["bench", "--suite", "everything"])
     assert caught.value.code == 2
-    assert "--suite: must be speed or structure; received 'everything'" in capsys.readouterr().err
+    assert "--suite: must be one of speed, structure, calibration; received 'everything'" in capsys.readouterr().err
     with pytest.raises(SystemExit) as caught:
         main(["bench", "--blocks", "4"])
     assert caught.value.code == 2

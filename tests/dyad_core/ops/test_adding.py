@@ -73,7 +73,7 @@ def test_the_benchmark_measures_it(copy: Path) -> None:
     script = "import sys; from dyad_core.cli import main; sys.exit(main())"
     measured = json.loads(run(copy, script, *shlex.split(request)))
     found = {candidate["implementation"]: candidate["outcome"] for candidate in measured["candidates"]}
-    assert found["einsum"] == "measured", found
+    assert found["einsum"] in ("faster", "slower", "not_distinguishable"), found
 
 
 def test_the_tests_hold_it_against_the_reference(copy: Path) -> None:
