@@ -6,8 +6,13 @@ from typing import Any
 
 from dyad_core.errors import Problem
 from dyad_core.geometry import positive_integer
+from dyad_core.sweep.cost import duration
+from dyad_core.sweep.grid import Grid
 
-__all__ = ["MAX_LINES", "MAX_RATIO", "MAX_SIZE", "read_lattice"]
+__all__ = ["CONFIRM_POINTS", "MAX_LINES", "MAX_RATIO", "MAX_SIZE", "read_lattice", "unconfirmed"]
+
+CONFIRM_POINTS = 256
+"""A lattice of more places needs ``confirmed``."""
 
 MAX_LINES = 1000
 MAX_RATIO = 1024
@@ -39,6 +44,17 @@ def read_lattice(lines: dict[str, Any], ratio: Any) -> tuple[dict[str, tuple[Any
     if not number or not 0 < ratio <= MAX_RATIO:
         problems.append(Problem("ratio", f"must be a number above 0 and at most {MAX_RATIO}", ratio))
     return taken, problems or _shape_problems(taken)
+
+
+def unconfirmed(grid: Grid, seconds: float, max_seconds: float, max_points: int) -> Problem:
+    """A lattice that is large enough to be a mistake: how many points, how long, and how to say that it is none."""
+    rule = (
+        f"must be true for a lattice of {grid.points:,} points ({len(grid.columns)} sizes × {len(grid.tokens)} tokens): "
+        f"by an estimate from sizes about {duration(seconds)} if every one were measured; "
+        f"the sweep itself ends after max_seconds={max_seconds:g} or {max_points} points"
+    )
+    suggestion = f"confirmed: true (--yes) goes on; up to {CONFIRM_POINTS} points need no confirmation"
+    return Problem("confirmed", rule, False, suggestion)
 
 
 def _list_problems(name: str, value: Any) -> list[Problem]:

@@ -52,7 +52,7 @@ class Planner:
         return fitting[0] if fitting else None
 
     def _rank(self, wish: Wish, left_s: float, *, free: bool) -> tuple[bool, bool, float, float, Node]:
-        cost_s = 0.0 if free else self._cost_s(wish.node, left_s)
+        cost_s = 0.0 if free else self.cost_s(wish.node, left_s)
         return cost_s > DEAR_SHARE * left_s, wish.why == "contour", -wish.value, cost_s, wish.node
 
     def learn(self, node: Node, sides: Mapping[Key, int | None]) -> None:
@@ -80,7 +80,8 @@ class Planner:
         share = left_s / points - START_S
         return round(min(MOST_S, max(LEAST_S, share, min(2 * self._round_s(node), left_s / 4))), 2)
 
-    def _cost_s(self, node: Node, left_s: float) -> float:
+    def cost_s(self, node: Node, left_s: float) -> float:
+        """Seconds that a place will take, by what is known so far."""
         return self.pace.predict(self._round_s(node), self.budget_s(node, left_s))
 
     def _round_s(self, node: Node) -> float:

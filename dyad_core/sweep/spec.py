@@ -26,14 +26,11 @@ from dyad_core.bench.spec import (
 )
 from dyad_core.errors import Problem, SpecError
 from dyad_core.geometry import Variant, positive_integer
-from dyad_core.sweep.cost import duration, grid_seconds, round_seconds
+from dyad_core.sweep.cost import grid_seconds, round_seconds
 from dyad_core.sweep.grid import Column, Grid, Skipped, make_grid
-from dyad_core.sweep.lattice import read_lattice
+from dyad_core.sweep.lattice import CONFIRM_POINTS, read_lattice, unconfirmed
 
-__all__ = ["CONFIRM_POINTS", "MAX_POINTS", "SweepSpec"]
-
-CONFIRM_POINTS = 256
-"""A lattice of more places needs ``confirmed``."""
+__all__ = ["MAX_POINTS", "SweepSpec"]
 
 MAX_POINTS = 10_000
 """The most places of a lattice, confirmed or not, and the most points that are measured."""
@@ -68,11 +65,7 @@ class SweepSpec:
         threads: CPU threads; None takes the number of physical cores this process may use.
         seed: of weights, inputs and the order of the rounds.
         optimizer: what ends a ``train_step``.
-        float32_matmul_precision: as in a benchmark.
-        compile: as in a benchmark.
-        cuda_graph: as in a benchmark.
-        cache: as in a benchmark.
-        allocator: as in a benchmark.
+        float32_matmul_precision, compile, cuda_graph, cache, allocator: as in a benchmark.
         target_interval: sampling of a point stops when its intervals are this narrow (half width, as a share).
         max_seconds: budget of the whole sweep in seconds, points that are taken over not counted.
         max_points: the most points of the map.
@@ -172,13 +165,7 @@ class SweepSpec:
             return [Problem("tokens", f"sizes × tokens must be at most {MAX_POINTS:,} points", grid.points)]
         if grid.points > CONFIRM_POINTS and not self.confirmed:
             seconds = grid_seconds(grid, self.passes, self.per_n, device=self.device, layers=self.layers)
-            rule = (
-                f"must be true for a lattice of {grid.points:,} points ({len(grid.columns)} sizes × "
-                f"{len(grid.tokens)} tokens): by an estimate from sizes about {duration(seconds)} if every one were "
-                f"measured; the sweep itself ends after max_seconds={self.max_seconds:g} or {self.max_points} points"
-            )
-            suggestion = f"confirmed: true (--yes) goes on; up to {CONFIRM_POINTS} points need no confirmation"
-            return [Problem("confirmed", rule, False, suggestion)]
+            return [unconfirmed(grid, seconds, self.max_seconds, self.max_points)]
         return []
 
     @cached_property
