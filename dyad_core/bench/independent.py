@@ -24,6 +24,9 @@ METHOD = (
     "trusting a difference of a few percent."
 )
 
+WIDEST = 600.0
+"""Logarithm of the widest limit; beyond it floats end, and such an interval says nothing."""
+
 _Z = NormalDist().inv_cdf(0.975)
 
 
@@ -59,6 +62,8 @@ def ratio_of_figures(above: Interval, below: Interval) -> Interval:
         return Interval(value, None, None)
     down = math.hypot(math.log(above.value / above.low), math.log(below.high / below.value))
     up = math.hypot(math.log(above.high / above.value), math.log(below.value / below.low))
+    if up > WIDEST or down > WIDEST:
+        return Interval(value, None, None)
     return Interval(value, value * math.exp(-down), value * math.exp(up))
 
 

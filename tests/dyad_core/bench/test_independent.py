@@ -58,3 +58,4 @@ def test_two_figures_hand_their_intervals_on() -> None:
     assert wider.low < 1.8
     assert wider.high > 2.2
     assert ratio_of_figures(Interval(3.0, None, None), Interval(1.5, 1.4, 1.6)) == Interval(2.0, None, None)
+    assert ratio_of_figures(Interval(3.0, 5e-324, 1e308), Interval(1.5, 1e-300, 1.6)) == Interval(2.0, None, None)

@@ -53,4 +53,5 @@ def test_every_pass_has_one_dense_twin(make_run: Any, twins: int) -> None:
 def test_what_was_measured_is_plausible(make_run: Any, make_candidate: Any) -> None:
     failed = make_candidate(8, None, outcome="out_of_memory", median_ms=None, samples_ms=(1.0,))
     lonely = make_candidate(16, None, outcome="measured")
-    assert list(implausible(make_run(make_candidate(), failed, lonely))) == []
+    wild = make_candidate(32, speedup_low=1e-20, speedup_high=1e20)
+    assert list(implausible(make_run(make_candidate(), failed, lonely, wild))) == []
