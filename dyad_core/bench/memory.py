@@ -46,6 +46,7 @@ def measure_memory(
     call = run or (lambda: run_pass(module, fed))
     held = storages([*module.parameters(), *module.buffers(), fed.input, fed.grad_output])
     returned: list[Tensor] = []
+    reset_gradients(module, fed)  # into one that is there a gradient would be added, not allocated
     try:
         peak = allocated_peak(lambda: returned.append(call()), fed.input.device)
         gradients = [parameter.grad for parameter in module.parameters()] + [fed.input.grad]
