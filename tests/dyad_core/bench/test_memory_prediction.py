@@ -54,7 +54,7 @@ def split_of(use: MemoryUse) -> dict[str, int | None]:
     return {name: getattr(use, name) for name in SPLIT}
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(
     st.sampled_from(["linear", "feed_forward"]),
     st.sampled_from(PASSES),
