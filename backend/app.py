@@ -40,6 +40,7 @@ from backend.store.database import open_database
 from backend.store.store import Store
 from backend.uploads import Uploads
 from dyad_core._version import __version__
+from dyad_core.bench.identity import code_digest
 from dyad_core.bench.system import system_info
 
 __all__ = ["create_app"]
@@ -84,8 +85,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         kept = Uploads(settings)
         await run_in_threadpool(kept.sweep)
         app.state.service = Service(settings, store, desk, metrics, kept, datetime.now(UTC))
-        # Asking for the devices takes seconds the first time; nobody should wait for it at the first request.
-        threading.Thread(target=system_info, name="dyad-system-info", daemon=True).start()
+        threading.Thread(target=_warm_up, name="dyad-warm-up", daemon=True).start()
         bundled = Bundled(desk)
         if settings.reference_runs:
             await run_in_threadpool(bundled.start)
@@ -97,3 +97,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await run_in_threadpool(bundled.stop)
     finally:
         engine.dispose()
+
+
+def _warm_up() -> None:
+    """Ask once for what the first request would wait for: devices take seconds, reading the code of the library moments."""
+    system_info()
+    code_digest()

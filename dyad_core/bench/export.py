@@ -63,11 +63,24 @@ FIGURE_COLUMNS = {
     "energy_j": "float64",
 }
 MEMORY = tuple(name for name in MemoryUse.__dataclass_fields__ if name.endswith("_bytes"))
+ROOFLINE_COLUMNS = {
+    "predicted_ms": "float64",
+    "bound": "string",
+    "gap_ms": "float64",
+    "gap_launches_ms": "float64",
+    "gap_copies_ms": "float64",
+    "gap_temporaries_ms": "float64",
+    "gap_rest_ms": "float64",
+    "attained_flops_per_s": "float64",
+    "attained_bytes_per_s": "float64",
+    "attained_share": "float64",
+}
 TYPES = {
     "created_at": "string",
     **ENVIRONMENT_COLUMNS,
     **SPEC_COLUMNS,
     **FIGURE_COLUMNS,
+    **ROOFLINE_COLUMNS,
     **dict.fromkeys((*MEMORY, *(f"predicted_{name}" for name in MEMORY)), "Int64"),
     "relative_error": "float64",
     "relative_tolerance": "float64",
@@ -126,10 +139,12 @@ def _rows(runs: BenchmarkRun | Sequence[BenchmarkRun]) -> Iterator[tuple[dict[st
 
 def _figures(candidate: Candidate) -> dict[str, Any]:
     memory, predicted, correctness = candidate.memory, candidate.memory_predicted, candidate.correctness
+    placed = candidate.placement
     return {
         **{name: getattr(candidate, name) for name in FIGURE_COLUMNS if name not in ("pass", "rounds")},
         **{name: getattr(memory, name) if memory else None for name in MEMORY},
         **{f"predicted_{name}": getattr(predicted, name) if predicted else None for name in MEMORY},
+        **{name: getattr(placed, name) if placed else None for name in ROOFLINE_COLUMNS},
         "pass": candidate.pass_,
         "rounds": len(candidate.samples_ms),
         "relative_error": correctness.error if correctness else None,

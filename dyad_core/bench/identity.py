@@ -16,7 +16,7 @@ from typing import Any
 from dyad_core.bench.results import Environment
 from dyad_core.ops import auto
 
-__all__ = ["IDENTIFYING", "environment_digest", "measuring_digest", "result_fingerprint"]
+__all__ = ["IDENTIFYING", "code_digest", "environment_digest", "measuring_digest", "result_fingerprint"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 TABLE_VARIABLES = (auto.VARIABLE, "DYAD_TRITON_SETTINGS")

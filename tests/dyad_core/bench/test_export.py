@@ -11,6 +11,7 @@ import pytest
 
 from dyad_core.bench import BenchmarkRun
 from dyad_core.bench.export import COLUMNS, to_csv, to_parquet
+from dyad_core.bench.placement import Placement
 from dyad_core.errors import ImplementationError
 
 
@@ -77,6 +78,12 @@ def test_what_was_expected_of_the_memory_stands_beside_what_was_measured(make_ru
     expected = dataclasses.replace(make_candidate().memory, peak_bytes=5000, method="predicted from sizes")
     row = rows(make_run(make_candidate(memory_predicted=expected)))[1]
     assert (row["peak_bytes"], row["predicted_peak_bytes"]) == ("5536", "5000")
+
+
+def test_the_place_under_the_roofline_stands_beside_the_time(make_run: Any, make_candidate: Any) -> None:
+    placed = Placement(2000, 100, 20.0, 0.5, 0.25, None, 0.5, "compute", measured_ms=1.125, gap_ms=0.625)
+    row = rows(make_run(make_candidate(placement=placed)))[1]
+    assert (row["predicted_ms"], row["bound"], row["gap_ms"], row["gap_rest_ms"]) == ("0.5", "compute", "0.625", "")
 
 
 def test_parquet_holds_every_digit_types_and_the_raw_samples(make_run: Any, make_candidate: Any) -> None:
