@@ -19,6 +19,7 @@ from frontend.sections.backend import show_warnings
 from frontend.sections.candidates_view import show_candidates
 from frontend.sections.details_view import show_details
 from frontend.sections.stored_view import again_button, show_stored
+from frontend.sections.verdict_view import show_verdict
 
 __all__ = ["show_result"]
 
@@ -32,6 +33,7 @@ FILES: dict[Literal["csv", "json", "parquet"], str] = {
 def show_result(api: ApiClient, record: RunRecord, result: RunResult) -> None:
     """Draw a finished run."""
     show_stored(api, record)
+    show_verdict(api, record["id"])
     st.markdown(f"### {result.get('reading') or 'No reading was made for this run.'}")
     show_disturbance(result)
     show_warnings(quiet_warnings([*(record.get("warnings") or []), *(result.get("warnings") or [])]))

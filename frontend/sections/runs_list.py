@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
 from frontend.client import ApiClient, ApiProblemError, BackendUnreachableError
 from frontend.logic import words
 from frontend.logic.listing import ORIGINS, STATUSES, Entry, entry, page_count
-from frontend.schemas import SystemJson
+from frontend.schemas import RunRecord, SystemJson
 from frontend.sections.backend import show_problem, show_unreachable
+from frontend.sections.compare_view import CHOSEN
 
 __all__ = ["import_box", "runs_list"]
 
 PAGE_SIZE = 20
+FORMS: tuple[Literal["json", "csv", "parquet"], ...] = ("json", "csv", "parquet")
 VARIANTS = ["it", "ot", "dt", "bd"]
 KEEP: dict[str, Any] = {"persist_state": "session"}
 
@@ -37,8 +39,23 @@ def import_box(api: ApiClient) -> None:
             show_unreachable(error)
         else:
             st.session_state["runs.imports"] = turn + 1
-            st.toast(f"Imported {upload.name} as run {record['id'][:8]}.", icon=":material/check:")
+            st.toast(_imported_words(upload.name, record), icon=":material/check:")
             st.rerun()
+
+
+def _imported_words(name: str, record: RunRecord) -> str:
+    """Say how many runs came in, and which of them were here before."""
+    every = record.get("imported") or [record["id"]]
+    known = record.get("existing") or []
+    fresh = len(every) - len(known)
+    if not fresh:
+        return f"Everything in {name} was here already, as run {every[0][:8]}."
+    text = f"Imported {words.plural(fresh, 'run')} from {name}, the first as {record['id'][:8]}."
+    return (
+        f"{text} {words.plural(len(known), 'run')} of it {'was' if len(known) == 1 else 'were'} here already."
+        if known
+        else text
+    )
 
 
 def runs_list(api: ApiClient, machine: SystemJson) -> None:
@@ -81,10 +98,10 @@ def _filters(devices: list[str]) -> dict[str, str | None]:
         ),
         "origin": origin.selectbox(
             "origin",
-            ["local", "imported"],
+            ["local", "imported", "reference"],
             index=None,
             key="runs.origin",
-            help="local: measured by this service. imported: from a file.",
+            help="local: measured by this service. imported: from a file. reference: bundled, measured on named machines.",
             **options,
         ),
     }
@@ -115,18 +132,35 @@ def _entry(api: ApiClient, item: Entry) -> None:
                     st.badge(said, color=hue, icon=sign)  # type: ignore[arg-type] # one of the colours of ORIGINS
             if item.headline:
                 st.markdown(item.headline)
-            st.caption(f"{item.details}  \n{item.when} · run {item.run_id[:8]}")
+            machine = "" if item.origin == "local" or not item.machine else f" · measured on {item.machine}"
+            st.caption(f"{item.details}  \n{item.when}{machine} · run {item.run_id[:8]}")
         with actions, st.container(horizontal=True, horizontal_alignment="right"):
             _actions(api, item)
 
 
+def _pick(run_id: str) -> None:
+    """Keep the runs that are chosen in the order they were chosen."""
+    chosen: list[str] = [other for other in st.session_state.get(CHOSEN, []) if other != run_id]
+    st.session_state[CHOSEN] = [*chosen, run_id] if st.session_state[f"runs.pick.{run_id}"] else chosen
+
+
 def _actions(api: ApiClient, item: Entry) -> None:
+    if item.can_export:
+        chosen: list[str] = st.session_state.setdefault(CHOSEN, [])
+        st.session_state.setdefault(f"runs.pick.{item.run_id}", item.run_id in chosen)
+        st.checkbox(
+            "compare",
+            key=f"runs.pick.{item.run_id}",
+            on_change=_pick,
+            args=(item.run_id,),
+            help="Choose two or more finished runs and compare them.",
+        )
     st.page_link("views/layer_lab.py", label="Open", icon=":material/open_in_new:", query_params={"run": item.run_id})
     if item.can_cancel and st.button("Cancel", key=f"runs.cancel.{item.run_id}", icon=":material/stop:"):
         _try(lambda: api.cancel(item.run_id))
     with st.popover("More", key=f"runs.more.{item.run_id}"):
         if item.can_export:
-            for form in ("json", "csv"):
+            for form in FORMS:
                 st.download_button(
                     f"Export {form.upper()}",
                     data=_export(api, item.run_id, form),
@@ -143,8 +177,8 @@ def _actions(api: ApiClient, item: Entry) -> None:
             st.caption("A running measurement can be deleted once it is cancelled.")
 
 
-def _export(api: ApiClient, run_id: str, form: str) -> Callable[[], bytes]:
-    return lambda: api.export(run_id, "csv" if form == "csv" else "json")
+def _export(api: ApiClient, run_id: str, form: Literal["json", "csv", "parquet"]) -> Callable[[], bytes]:
+    return lambda: api.export(run_id, form)
 
 
 @st.dialog("Delete this run?")

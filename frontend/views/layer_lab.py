@@ -7,6 +7,7 @@ from frontend.logic.geometry import Layer
 from frontend.schemas import RunRecord
 from frontend.sections.backend import client, guarded, show_problem, system
 from frontend.sections.lab_form import lab_form, refill
+from frontend.sections.original_view import original_conditions
 from frontend.sections.run_view import run_view
 
 
@@ -35,6 +36,7 @@ def page() -> None:
     api, machine = client(), system()
     record = wanted_run(api)
     st.fragment(lab_form, key="form")(api, machine)
+    st.fragment(original_conditions, key="original")(api)
     if record is None:
         st.caption(
             "Press Run for a first measurement. The address then holds the run: reload it, share it, open it twice."

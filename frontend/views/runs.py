@@ -3,6 +3,7 @@
 import streamlit as st
 
 from frontend.sections.backend import client, guarded, system
+from frontend.sections.compare_view import compare_bar, compare_view
 from frontend.sections.runs_list import import_box, runs_list
 
 
@@ -11,7 +12,9 @@ def page() -> None:
     st.title("Runs", anchor=False)
     st.markdown("What was measured, here and elsewhere, and what came out?")
     api, machine = client(), system()
+    compare_view(api)
     import_box(api)
+    compare_bar()
     runs_list(api, machine)
 
 
