@@ -153,8 +153,9 @@ def measure_ceilings(device: str, dtype: str, threads: int) -> Ceilings:
 
 
 def large_product(device: torch.device, dtype: torch.dtype, clock: Clock) -> tuple[int, Call]:
-    """The smallest product that takes long enough, warm: its side, and the call."""
+    """The smallest product that takes long enough, warm: its side, and the call. Takes a quarter of the memory at most."""
     side, largest = SIDES[device.type]
+    most_bytes = free_bytes(device) // 4
     generator = torch.Generator(device).manual_seed(0)
     # Random bits, for a GPU draws less power and runs faster on constant ones; a tile of them, for drawing takes long.
     tile = torch.randn(side, side, generator=generator, device=device, dtype=dtype)
@@ -165,7 +166,8 @@ def large_product(device: torch.device, dtype: torch.dtype, clock: Clock) -> tup
             return torch.mm(left, right, out=result)
 
         clock.sample_ms(call, 1)
-        if clock.sample_ms(call, 1) >= LONG_ENOUGH_MS[device.type] or 2 * side > largest:
+        is_last = 2 * side > largest or 4 * 3 * side**2 * dtype.itemsize > most_bytes
+        if clock.sample_ms(call, 1) >= LONG_ENOUGH_MS[device.type] or is_last:
             return side, call
         side *= 2
 
@@ -173,13 +175,20 @@ def large_product(device: torch.device, dtype: torch.dtype, clock: Clock) -> tup
 def large_copy(device: torch.device) -> tuple[int, Call]:
     """A copy of several times the last-level cache, but at most an eighth of the memory: its bytes, and the call."""
     if device.type == "cuda":
-        cache, free = int(torch.cuda.get_device_properties(device).L2_cache_size), torch.cuda.mem_get_info(device)[0]
+        cache = int(torch.cuda.get_device_properties(device).L2_cache_size)
     else:
-        cache, free = last_level_cache_bytes() or ASSUMED_CACHE_BYTES, host_memory().available_bytes or 1 << 40
-    size = min(max(CACHES_COPIED * cache, ASSUMED_CACHE_BYTES), free // 8)
+        cache = last_level_cache_bytes() or ASSUMED_CACHE_BYTES
+    size = min(max(CACHES_COPIED * cache, ASSUMED_CACHE_BYTES), free_bytes(device) // 8)
     source, target = (torch.ones(size, device=device, dtype=torch.uint8) for _ in range(2))
     target.copy_(source)
     return size, lambda: target.copy_(source)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that is free on a device; where that cannot be read, as much as the largest sizes here need."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return host_memory().available_bytes or 1 << 40
 
 
 def rate(call: Call, clock: Clock, calls: int, figure: Callable[[float], float]) -> Rate:

@@ -24,6 +24,7 @@ ENTRY_POINT_GROUP = "dyad.commands"
 
 BUILT_IN = {
     "bench": "dyad_core.cli.bench:app",
+    "ceilings": "dyad_core.cli.ceilings:app",
     "verdict": "dyad_core.cli.verdict:app",
     "original-conditions": "dyad_core.cli.original_conditions:app",
     "project": "dyad_core.cli.project:app",

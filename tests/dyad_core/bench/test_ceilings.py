@@ -52,6 +52,16 @@ def test_a_product_grows_until_it_takes_long_enough(scripted_clock) -> None:
     assert call().shape == (1024, 1024)
 
 
+def test_a_product_and_a_copy_leave_most_of_the_memory_alone(scripted_clock, monkeypatch) -> None:
+    monkeypatch.setattr(ceilings, "free_bytes", lambda device: 4 * 3 * 512**2 * 4)
+    clock = scripted_clock({"": [1.0]})
+    clock.sample_ms = lambda call, calls: 0.001
+    side, _ = ceilings.large_product(torch.device("cpu"), torch.float32, clock)
+    assert side == 512
+    size, _ = ceilings.large_copy(torch.device("cpu"))
+    assert size == 3 * 512**2 * 2
+
+
 def test_a_rate_is_the_median_of_repetitions_and_of_at_least_three(scripted_clock, monkeypatch) -> None:
     clock = scripted_clock({"x": [1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0]})
     assert rate(lambda: "x", clock, 1, lambda ms: 8 / ms) == Rate(2.0, 2.0, 2.0)
