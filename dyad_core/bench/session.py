@@ -6,6 +6,7 @@ in the next, and its failure is its result.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 
 from torch import nn
@@ -14,6 +15,8 @@ from dyad_core.bench.calling import Caller, Feed
 from dyad_core.bench.candidates import DENSE, PRODUCTS, Plan, build, plans, reseed
 from dyad_core.bench.correctness import check
 from dyad_core.bench.disturbance import Disturbance
+from dyad_core.bench.energy import energy_counter, energy_per_call_j
+from dyad_core.bench.launches import count_operations, is_countable
 from dyad_core.bench.looks import MAX_ROUNDS
 from dyad_core.bench.memory import measure_memory
 from dyad_core.bench.memory_prediction import predict_memory
@@ -65,6 +68,7 @@ class Session:
             self.prepare(trials, caller)
             if caller.calls:
                 self.time(pass_, trials, caller)
+                self.count(trials, caller)
             caller.calls.clear()  # a backward holds on to the activations of its forward
             self.measure_memory(trials, caller)
         self.candidates += finished(list(trials.values()), self.spec)
@@ -182,6 +186,21 @@ class Session:
         for name, warming in state.items():
             if not warming.stable:
                 trials[name].warnings.append(f"the warm-up did not settle within {limit_s:.3g} s")
+
+    def count(self, trials: dict[str, Trial], caller: Caller) -> None:
+        """Count the operations of one call, and its joules where the device counts them; untimed."""
+        counter = energy_counter(self.spec.device)
+        for name, trial in trials.items():
+            if not trial.alive or not trial.samples_ms:
+                continue
+            failures: dict[str, Exception] = {}
+            with noting(failures, name):
+                if is_countable(trial.plan, self.spec):
+                    trial.operations = count_operations(caller.calls[name])
+                call_ms = statistics.median(trial.samples_ms)
+                trial.energy_j = energy_per_call_j(caller.calls[name], self.clock, counter, call_ms=call_ms)
+            if failures:
+                trial.warnings.append(f"its operations could not be counted: {outcome_of(failures[name])[1]}")
 
     def measure_memory(self, trials: dict[str, Trial], caller: Caller) -> None:
         """Measure the memory of whatever has a speed, untimed."""

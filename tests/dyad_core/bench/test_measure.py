@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -232,6 +233,9 @@ def test_every_pass_is_measured_for_both_sides(
     assert len(run.candidates) == 3 * len(passes)
     for each in run.candidates:
         assert each.memory is not None
+        assert each.memory_predicted is not None
+        assert (each.operations or 0) > 0
+        assert (each.bytes_moved or 0) > 0
         with_optimizer = each.pass_ == "train_step"
         assert (each.memory.optimizer_state_bytes or 0) > 0 if with_optimizer else not each.memory.optimizer_state_bytes
 
@@ -252,6 +256,30 @@ def test_several_seeds_are_each_checked_and_taken_in_turn(monkeypatch: pytest.Mo
     assert [each.detail for each in run.candidates if not each.has_speed] == []
     assert sorted(set(checked)) == [7, 8, 9]
     assert drawn[:4] == [8, 9, 7, 8]
+
+
+def test_a_run_with_time_for_it_holds_the_ceilings_and_places_every_candidate(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DYAD_HOME", str(tmp_path))
+    short = measure(spec(n_blocks=[4], max_seconds=9.0), clock=SteadyClock())
+    assert short.ceilings is None
+    assert {each.placement for each in short.candidates} == {None}
+    run = measure(spec(n_blocks=[4], max_seconds=10.0), clock=SteadyClock())
+    assert run.ceilings is not None
+    for each in run.candidates:
+        assert each.placement is not None
+        assert each.placement.measured_ms == each.median_ms
+    assert BenchmarkRun.from_dict(run.to_dict()) == run
+    if not run.ceilings.disturbed:  # kept, so that a short run has them too
+        assert measure(spec(n_blocks=[4], max_seconds=9.0), clock=SteadyClock()).ceilings == run.ceilings
+
+
+def test_noise_is_recorded_before_during_and_after() -> None:
+    noise = measure(spec(n_blocks=[4]), clock=SteadyClock()).noise
+    assert noise is not None
+    assert noise.before.load_average_1min is not None
+    assert noise.after.at_s > noise.before.at_s
 
 
 def test_a_second_dense_twin_is_the_control() -> None:
