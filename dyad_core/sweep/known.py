@@ -56,6 +56,8 @@ class Known:
                 refused[why] += 1
             else:
                 self.runs[point_digest(run.spec)] = run
+        if not self.runs:
+            self.environment = None  # foreseen, and nothing depends on it: the first point that is measured decides
         for why, count in refused.items():
             points = f"{count} known point was" if count == 1 else f"{count} known points were"
             self.warnings.append(f"{points} measured in another environment and not taken over: {why}")

@@ -140,6 +140,16 @@ def test_known_points_of_another_environment_are_refused_with_a_sentence() -> No
     assert {point.run.environment.torch_version for point in result.points if point.run} == {"2.13.0"}
 
 
+def test_an_environment_that_was_foreseen_wrongly_costs_the_known_points_alone() -> None:
+    machine = Simulated(slope(600))
+    known = [machine.run(each) for each in asked_in_full()]
+    wrong = dataclasses.replace(HERE, cpu_capability="AVX512")
+    result = run_sweep(SPEC, run=machine, clock=machine.clock, here=lambda _spec: wrong, known=known)
+
+    assert {(point.outcome, point.reused) for point in result.points} == {("measured", False)}
+    assert "cpu capability AVX2 instead of AVX512" in result.warnings[0]
+
+
 def test_known_points_are_left_when_they_are_not_wanted() -> None:
     known = [Simulated(slope(600)).run(each) for each in asked_in_full()]
     result = sweep(Simulated(slope(600)), dataclasses.replace(SPEC, reuse=False), known=known)
