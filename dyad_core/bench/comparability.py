@@ -92,7 +92,8 @@ def pair(base: BenchmarkRun, other: BenchmarkRun, names: tuple[str, str]) -> Pai
     sizes = _sizes(base, other, names)
     comparable: Comparable = "nothing" if nothing else "speedups" if sizes else "all"
     same = same_machine(base.environment, other.environment)
-    reasons = [*nothing, *([sizes] if sizes else []), *_notes(base, other, names, same)]
+    limits = nothing or ([sizes] if sizes else [])
+    reasons = [*limits, *_notes(base, other, names, same)]
     return Pair(*names, comparable, same, tuple(reasons))
 
 

@@ -49,6 +49,11 @@ def test_a_precision_that_the_dtype_does_not_use_is_no_matter(make_run: Any) -> 
     assert pair(run, elsewhere(run, float32_matmul_precision="high"), ("A", "B")).comparable == "all"
 
 
+def test_where_nothing_is_comparable_no_more_is_promised(make_run: Any) -> None:
+    (reason,) = pair(make_run(), make_run(dtype="bfloat16", tokens=8), ("A", "B")).reasons
+    assert reason.startswith("Not comparable: ")
+
+
 def test_a_disturbed_run_is_named(make_run: Any) -> None:
     noisy = dataclasses.replace(make_run(), warnings=("forward: disturbed: other work kept 1.0 of 2 processors busy",))
     assert pair(make_run(), noisy, ("A", "B")).reasons == ("B says that other work disturbed it.",)
