@@ -141,7 +141,9 @@ def sentence(found: Placement) -> str:
         return text
     text += f", {found.measured_ms:.3g} ms measured"
     if found.gap_ms <= 0:
-        return f"{text}: as fast as the roof or faster, so its operands stay in the cache"
+        cached = "as fast as the roof or faster, so its operands stay in the cache"
+        low = "as fast as the roof or faster, so the ceilings were measured too low: dyad ceilings --again"
+        return f"{text}: {low if found.bound == 'compute' else cached}"
     parts = {
         "launches": found.gap_launches_ms,
         "copies": found.gap_copies_ms,

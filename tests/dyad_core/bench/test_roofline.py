@@ -171,3 +171,5 @@ def test_a_placement_in_words() -> None:
     )
     fast = placement(ceilings(), flops=10**6, bytes_moved=10**6, measured_ms=0.5)
     assert "stay in the cache" in sentence(fast)
+    too_fast = placement(ceilings(), flops=4 * 10**9, bytes_moved=10**6, measured_ms=2.0)
+    assert "ceilings were measured too low" in sentence(too_fast)
