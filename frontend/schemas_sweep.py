@@ -48,6 +48,7 @@ class SweepPointJson(TypedDict, total=False):
     reused: bool
     seconds: float
     figures: list[FigureJson]
+    run: dict[str, Any] | None
 
 
 class SurfaceJson(TypedDict):

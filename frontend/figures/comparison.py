@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import plotly.graph_objects as go
 
-from frontend.figures.style import NEUTRAL, SERIES, base_layout, or_gap, rows_height
+from frontend.figures.style import NEUTRAL, SERIES, base_layout, factor_ticks, or_gap, rows_height
 from frontend.logic import words
 from frontend.logic.comparison import QUANTITIES, Ratio, finding_words
 
@@ -39,12 +38,13 @@ def comparison_figure(ratios: Sequence[Ratio], quantity: str) -> go.Figure:
     figure.add_annotation(x=0, y=1, yref="paper", yanchor="bottom", text=f"as in {base}", showarrow=False)
     base_layout(figure, height=rows_height(len(rows)) + 12 * len(rows) * (len(others) - 1), margin={"t": 60})
     better = "lower is faster" if quantity == "time" else "higher is better"
-    ticks = _ticks(low, high)
+    ticks = factor_ticks(low, high)
     figure.update_xaxes(
         type="log",
         range=[math.log10(low), math.log10(high)],
         tickvals=ticks,
-        ticktext=[f"{tick:g}x" for tick in ticks],
+        ticktext=[f"{tick:.3g}x" for tick in ticks],
+        tickangle=0,
         title=f"{QUANTITIES[quantity]}, ratio to {base} ({better})",
         showgrid=True,
         zeroline=False,
@@ -109,18 +109,6 @@ def _range(ratios: Sequence[Ratio]) -> tuple[float, float]:
     # Room for the words beside a mark.
     room = (high / low) ** 0.35
     return low / room, high * room
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    for steps in (
-        [2.0**power for power in range(-10, 11)],
-        [1.25**power for power in range(-10, 11)],
-        [0.8, 0.9, 1, 1.1, 1.2],
-    ):
-        ticks: list[Any] = [round(step, 2) for step in steps if low <= step <= high]
-        if len(ticks) >= 4:
-            return ticks
-    return [1.0]
 
 
 def comparison_alt(ratios: Sequence[Ratio], quantity: str) -> str:

@@ -38,11 +38,17 @@ def original_figure(splits: Sequence[Split]) -> go.Figure:
                 orientation="h",
                 marker={
                     "color": color,
-                    "pattern": {"shape": hatch, "fgcolor": "rgba(255,255,255,0.6)", "solidity": 0.2},
+                    "pattern": {
+                        "shape": hatch,
+                        "fgcolor": "rgba(255,255,255,0.6)",
+                        "solidity": 0.2,
+                        "fillmode": "overlay",
+                    },
                 },
                 text=[words.factor(value) for value in values],
                 textposition="inside",
                 insidetextanchor="middle",
+                textangle=0,
                 textfont={"color": "#ffffff" if first else "#141414"},
                 customdata=[each.arithmetic for each in splits],
                 hovertemplate="<b>%{y}</b><br>" + name + " %{text}<br>%{customdata}<extra></extra>",

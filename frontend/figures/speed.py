@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from frontend.figures.style import NEUTRAL, SERIES, base_layout, faint, label_axis, or_gap, rows_height
+from frontend.figures.style import NEUTRAL, SERIES, base_layout, factor_ticks, faint, label_axis, or_gap, rows_height
 from frontend.logic import words
 from frontend.logic.outcomes import outcome, words_of
 from frontend.logic.rows import Row
@@ -75,13 +75,14 @@ def speedup_figure(rows: Sequence[Row]) -> go.Figure:
     figure.add_vline(x=1, line={"color": NEUTRAL, "width": 2})
     figure.add_annotation(x=0, y=1, yref="paper", yanchor="bottom", text="dense = 1.0x", showarrow=False)
     low, high = _speed_range(candidates)
-    ticks = _speed_ticks(low, high)
+    ticks = factor_ticks(low, high)
     base_layout(figure, height=rows_height(len(rows)), margin={"t": 70})
     figure.update_xaxes(
         type="log",
         range=[math.log10(low), math.log10(high)],
         tickvals=ticks,
-        ticktext=[f"{tick:g}x" for tick in ticks],
+        ticktext=[f"{tick:.3g}x" for tick in ticks],
+        tickangle=0,
         title="speed-up over the dense twin (x, higher is faster)",
         showgrid=True,
         zeroline=False,
@@ -163,14 +164,6 @@ def _speed_range(rows: Sequence[Row]) -> tuple[float, float]:
     low = min([0.7, *(0.85 * value for value in lows if value > 0)])
     high = max([1.5, *highs])
     return low, high * (high / low) ** 0.3
-
-
-def _speed_ticks(low: float, high: float) -> list[float]:
-    powers = [2.0**exponent for exponent in range(-8, 14)]
-    ticks = [tick for tick in powers if low <= tick <= high]
-    if len(ticks) < 5:
-        ticks = sorted({*ticks, *(1.5 * tick for tick in powers if low <= 1.5 * tick <= high)})
-    return ticks
 
 
 def speedup_alt(rows: Sequence[Row]) -> str:

@@ -28,6 +28,7 @@ __all__ = [
     "Mark",
     "base_layout",
     "chart_config",
+    "factor_ticks",
     "faint",
     "figure_of",
     "footnote",
@@ -213,6 +214,20 @@ def footnote(figure: go.Figure, lines: Sequence[str], *, below: int = 58, wide: 
         font={"size": 11},
     )
     return figure
+
+
+def factor_ticks(low: float, high: float) -> list[float]:
+    """Ticks of a logarithmic axis of factors: powers of two, with halves between where there is room, fewer where not."""
+    powers = [exponent for exponent in range(-16, 17) if low <= 2.0**exponent <= high]
+    if len(powers) >= 5:
+        step = next(step for step in (1, 2, 4, 8, 16, 32) if len(powers) <= 8 * step)
+        return [2.0**exponent for exponent in powers if exponent % step == 0]
+    for fine in ([1.5], [1.25, 1.5, 1.75], [1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9]):
+        every = [part * 2.0**exponent for exponent in range(-16, 17) for part in (1.0, *fine)]
+        ticks = sorted(tick for tick in every if low <= tick <= high)
+        if len(ticks) >= 4:
+            break
+    return ticks
 
 
 def or_gap(values: Sequence[Any]) -> list[Any]:

@@ -113,12 +113,15 @@ def _plain(value: Any) -> str:
 
 
 def pair_sentences(comparison: ComparisonJson) -> list[str]:
-    """Say of every run whether it can be held against the first, and why not."""
+    """Say of every run whether it can be held against the first, and why not where the reading does not."""
     sentences = []
     for pair in comparison["pairs"]:
         how = _COMPARABLE.get(pair["comparable"], pair["comparable"])
         machine = _MACHINES[pair.get("same_machine")]
-        reasons = " ".join(f"{reason.rstrip('.')}." for reason in pair.get("reasons") or [])
+        said = comparison.get("reading") or ""
+        reasons = " ".join(
+            f"{reason.rstrip('.')}." for reason in pair.get("reasons") or [] if reason.rstrip(".") not in said
+        )
         text = f"**{pair['other']} against {pair['base']}**: {how} ({machine})."
         sentences.append(f"{text} {reasons}".strip())
     return sentences

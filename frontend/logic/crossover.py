@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from frontend.logic import words
+from frontend.logic.noise import disturbances
 from frontend.logic.outcomes import outcome, words_of
 from frontend.logic.run_words import pass_words
 from frontend.schemas_sweep import SweepRecord, SweepResult
@@ -16,6 +17,7 @@ __all__ = [
     "Key",
     "Map",
     "Point",
+    "disturbance_of",
     "growing_maps",
     "known_points",
     "maps_of",
@@ -179,6 +181,17 @@ def _lines(given: Iterable[Iterable[Sequence[float]]] | None) -> tuple[Line, ...
 def rule_of(result: SweepResult, key: Key) -> str:
     """Return the rule of one map in words."""
     return next((rule["text"] for rule in result.get("rules") or [] if _key(rule) == key), "")
+
+
+def disturbance_of(result: SweepResult) -> str:
+    """Say how many sizes were measured beside other work; empty when none was."""
+    runs = [run for place in result.get("points") or [] if (run := place.get("run"))]
+    disturbed = sum(bool(disturbances(run)) for run in runs)
+    return (
+        f"Disturbed: {disturbed} of {words.plural(len(runs), 'size')} were measured beside other work"
+        if disturbed
+        else ""
+    )
 
 
 def point_records(maps: Sequence[Map]) -> list[dict[str, Any]]:

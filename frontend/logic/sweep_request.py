@@ -67,7 +67,7 @@ def to_controls(spec: Mapping[str, Any]) -> dict[str, Any]:
     for name in NUMBERS:
         known[name] = [str(number) for number in known[name]]
     known["ratio"], known["target_interval"] = float(known["ratio"]), float(known["target_interval"])
-    known["minutes"] = float(known.pop("max_seconds")) / 60
+    known["minutes"] = round(float(known.pop("max_seconds")) / 60, 3)
     return known
 
 

@@ -79,7 +79,7 @@ def _show(compared: ComparedJson) -> None:
     st.markdown("**What can be compared**")
     st.markdown("\n".join(f"- {sentence}" for sentence in pair_sentences(comparison)))
     if comparison.get("reading"):
-        st.markdown(f"### {comparison['reading']}")
+        st.markdown(f"**{comparison['reading']}**")
     _show_ratios(comparison)
     if comparison["candidates"]:
         _table(comparison)

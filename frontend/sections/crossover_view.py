@@ -10,7 +10,7 @@ import streamlit as st
 
 from frontend.client import ApiClient, ApiProblemError, BackendUnreachableError
 from frontend.logic import words
-from frontend.logic.crossover import STOPPED, growing_maps, known_points, maps_of
+from frontend.logic.crossover import STOPPED, disturbance_of, growing_maps, known_points, maps_of
 from frontend.logic.listing import origin_words
 from frontend.logic.run_words import chart_note, environment_line
 from frontend.schemas import RunRecord
@@ -114,9 +114,13 @@ def _show_result(api: ApiClient, record: SweepRecord, result: SweepResult) -> No
     where = f"Measured on {environment_line(environment)} · " if environment else ""
     stopped = STOPPED.get(result.get("stopped") or "", result.get("stopped") or "")
     note = f"{where}{words.moment(result['created_at'])} · took {words.duration(result['duration_s'])}, until {stopped}"
+    disturbed = [f"! {said}" for said in [disturbance_of(result)] if said]
+    show_warnings(
+        said.removeprefix("! ") + "; repeat it on a quiet machine before trusting the map." for said in disturbed
+    )
     rules = [rule["text"] for rule in result.get("rules") or []]
     st.markdown("\n".join(f"- **{text}**" for text in rules) or result.get("reading") or "No rule came out.")
-    show_maps(maps_of(result), note=note, foot=[_conditions(record, result)], table=True)
+    show_maps(maps_of(result), note=note, foot=[_conditions(record, result), *disturbed], table=True)
     skipped = result.get("skipped") or []
     if skipped:
         with st.expander(f"{words.plural(len(skipped), 'size')} skipped, and why"):

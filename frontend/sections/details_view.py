@@ -1,4 +1,4 @@
-"""What a finished run holds beyond speed and memory: the ladder of implementations, and the roofline of the machine."""
+"""What a finished run holds beyond speed and memory: the ladder of implementations, and the roofline, what disturbed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import streamlit as st
 from frontend.figures.roofline import roofline_alt, roofline_figure
 from frontend.figures.speed import speedup_alt, speedup_figure
 from frontend.logic.ladder import ladder_rows, ladder_sentence, weights_of
+from frontend.logic.noise import noise_records, noise_sentence
 from frontend.logic.roofline import ceiling_of, placed_records, placed_rows
 from frontend.logic.rows import Row, rows_of
 from frontend.logic.run_table import table_records
@@ -24,6 +25,7 @@ def show_details(result: RunResult, pass_name: str, *, note: str, foot: Sequence
     rows = [row for row in rows_of(result["candidates"]) if row.pass_name == pass_name]
     _show_ladder(rows, note=note, foot=foot)
     _show_roofline(result, rows, note=note, foot=foot)
+    _show_noise(result)
 
 
 def _show_ladder(rows: Sequence[Row], *, note: str, foot: Sequence[str]) -> None:
@@ -94,3 +96,22 @@ def _show_roofline(result: RunResult, rows: Sequence[Row], *, note: str, foot: S
         },
         alt=roofline_alt(placed, ceiling),
     )
+
+
+def _show_noise(result: RunResult) -> None:
+    records = noise_records(result.get("noise"))
+    if not records:
+        return
+    with st.expander("What else the machine did: load, clock, temperature, other work", icon=":material/groups:"):
+        st.caption(f"{noise_sentence(result.get('noise')) or 'Other work could not be read here'}.")
+        st.dataframe(
+            pd.DataFrame(records),
+            hide_index=True,
+            column_config={
+                "after (s)": st.column_config.NumberColumn(format="%.1f"),
+                "load average": st.column_config.NumberColumn(format="%.2f"),
+                "taken by others (%)": st.column_config.NumberColumn(format="%.0f"),
+                "clock (MHz)": st.column_config.NumberColumn(format="%.0f"),
+            },
+            alt="Readings of the machine before, during and after the run",
+        )

@@ -32,10 +32,11 @@ def _show(verdict: VerdictJson) -> None:
             st.markdown("**Verdict**", width="content")
             st.badge(word, color=color, icon=icon)  # type: ignore[arg-type] # one of the colours of DECISIONS
             st.caption(f"{verdict['geometry']['label']} · {verdict['conditions'].get('text', '')}")
-        st.markdown(f"#### {verdict['sentence']}")
+        st.markdown(f"**{verdict['sentence']}**")
         st.markdown("\n".join(f"- {line}" for line in figure_lines(verdict)))
-        for warning in dict.fromkeys(verdict.get("warnings") or []):
-            st.caption(f":material/warning: {warning.rstrip('.')}.")
+        warnings = list(dict.fromkeys(warning.rstrip(".") for warning in verdict.get("warnings") or []))
+        if warnings:
+            st.caption(f":material/warning: {'; '.join(warnings)}.")
         _show_more(verdict)
 
 
