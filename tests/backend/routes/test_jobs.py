@@ -37,7 +37,7 @@ def test_an_unknown_kind_is_named_with_those_there_are(client: TestClient) -> No
     answer = client.get("/api/v1/jobs", params={"kind": "dance"})
 
     assert answer.status_code == 422
-    assert answer.json()["errors"][0]["rule"] == "must be one of process, benchmark, projection"
+    assert answer.json()["errors"][0]["rule"] == "must be one of process, benchmark, projection, sweep"
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_a_job_of_any_kind_is_cancelled_followed_to_its_end_and_deleted(client: 
 
 
 def test_a_kind_is_found_by_its_file_being_there() -> None:
-    assert list(all_kinds(Settings())) == ["benchmark", "projection"]
+    assert list(all_kinds(Settings())) == ["benchmark", "projection", "sweep"]
