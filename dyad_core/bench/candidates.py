@@ -101,7 +101,10 @@ class Plan:
 
     def flops(self, spec: BenchmarkSpec, pass_: Pass) -> int:
         """Floating-point operations of the products of one pass, a multiply-add counted as two."""
-        return 2 * spec.tokens * self.parameters(spec) * PRODUCTS[pass_]
+        once = 2 * spec.tokens * self.parameters(spec)
+        if spec.module == "feed_forward" and pass_ == "backward_weight":
+            return once + once // 2  # the gradient has to come through the second layer to reach the first
+        return once * PRODUCTS[pass_]
 
     @property
     def layout(self) -> Layout:

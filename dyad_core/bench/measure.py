@@ -29,6 +29,7 @@ from dyad_core.bench.roofline import place
 from dyad_core.bench.session import Session
 from dyad_core.bench.spec import BenchmarkSpec
 from dyad_core.bench.timer import Clock, clock_for
+from dyad_core.errors import SpecError
 
 __all__ = ["measure"]
 
@@ -61,14 +62,14 @@ def measure(
         for pass_ in spec.passes:
             session.run(pass_)
         noise = session.noise.after()
-        ceilings = known_ceilings(spec, environment.threads)
+        ceilings, without = known_ceilings(spec, environment.threads)
     run = BenchmarkRun(
         spec=spec,
         environment=environment,
         candidates=tuple(placed(candidate, spec, ceilings) for candidate in session.candidates),
         created_at=created_at,
         duration_s=time.perf_counter() - start,
-        warnings=(*warnings, *session.warnings, *unsaid(noise, session.warnings)),
+        warnings=(*warnings, *session.warnings, *unsaid(noise, session.warnings), *without),
         sampling=tuple(session.sampling),
         ceilings=ceilings,
         noise=noise,
@@ -82,11 +83,22 @@ def unsaid(noise: Noise, warnings: Sequence[str]) -> list[str]:
     return [words for words in noise.words() if not (told and "other work" in words)]
 
 
-def known_ceilings(spec: BenchmarkSpec, threads: int) -> Ceilings | None:
-    """The kept ceilings of this machine; measured now, after everything else, where the request has time for it."""
+def known_ceilings(spec: BenchmarkSpec, threads: int) -> tuple[Ceilings | None, list[str]]:
+    """The kept ceilings of this machine; measured now, after everything else, where the request has time for it.
+
+    What cannot be read or kept, or was measured beside other work, costs the roofline and never the run; it is said.
+    """
     if spec.max_seconds < CEILINGS_FROM_S and not is_kept(spec.device, spec.dtype, threads):
-        return None
-    return ceilings_for(spec.device, spec.dtype, threads)
+        return None, []
+    try:
+        found = ceilings_for(spec.device, spec.dtype, threads)
+    except SpecError as error:
+        return None, [f"no roofline: {error}"]
+    if found.disturbed:
+        return None, [
+            "no roofline: other work disturbed the measurement of this machine's ceilings; dyad ceilings makes it"
+        ]
+    return found, []
 
 
 def placed(candidate: Candidate, spec: BenchmarkSpec, ceilings: Ceilings | None) -> Candidate:

@@ -83,7 +83,7 @@ class MemoryUse:
         gradients_bytes: gradients of parameters and input after the pass; 0 for ``forward``.
         allocated_peak_bytes: the most that the pass itself had allocated at one moment (outputs, saved
             activations, gradients, temporaries).
-        peak_bytes: parameters + inputs + allocated peak.
+        peak_bytes: parameters + inputs + state of the optimizer + allocated peak.
         method: how it was measured, or ``"predicted from sizes"``.
         outputs_bytes: what the pass returns.
         saved_activations_bytes: what forward keeps for backward beyond parameters and input; 0 without autograd.

@@ -16,6 +16,7 @@ from dyad_core.bench.candidates import DENSE, PRODUCTS, Plan, build, plans, rese
 from dyad_core.bench.correctness import check
 from dyad_core.bench.disturbance import Disturbance
 from dyad_core.bench.energy import energy_counter, energy_per_call_j
+from dyad_core.bench.flush import FlushedClock
 from dyad_core.bench.launches import count_operations, is_countable
 from dyad_core.bench.looks import MAX_ROUNDS
 from dyad_core.bench.memory import measure_memory
@@ -190,6 +191,7 @@ class Session:
     def count(self, trials: dict[str, Trial], caller: Caller) -> None:
         """Count the operations of one call, and its joules where the device counts them; untimed."""
         counter = energy_counter(self.spec.device)
+        clock = self.clock.clock if isinstance(self.clock, FlushedClock) else self.clock
         for name, trial in trials.items():
             if not trial.alive or not trial.samples_ms:
                 continue
@@ -198,7 +200,7 @@ class Session:
                 if is_countable(trial.plan, self.spec):
                     trial.operations = count_operations(caller.calls[name])
                 call_ms = statistics.median(trial.samples_ms)
-                trial.energy_j = energy_per_call_j(caller.calls[name], self.clock, counter, call_ms=call_ms)
+                trial.energy_j = energy_per_call_j(caller.calls[name], clock, counter, call_ms=call_ms)
             if failures:
                 trial.warnings.append(f"its operations could not be counted: {outcome_of(failures[name])[1]}")
 

@@ -50,7 +50,7 @@ def test_a_result_file_is_adopted_without_its_host(
 
 def test_a_preloaded_allocator_is_kept_by_its_name_alone(make_run: Any, tmp_path: Path) -> None:
     run = make_run()
-    environment = dataclasses.replace(run.environment, allocator={"LD_PRELOAD": "/home/ann/lib/libjemalloc.so.2"})
+    environment = dataclasses.replace(run.environment, allocator={"LD_PRELOAD": "/srv/ann/lib/libjemalloc.so.2"})
     adopt([dataclasses.replace(run, environment=environment)], "cpu", tmp_path)
     assert reference_runs(tmp_path)["cpu"][0].environment.allocator == {"LD_PRELOAD": "libjemalloc.so.2"}
 
