@@ -23,8 +23,13 @@ FOLDERS = {
     "dyad_core/ops/": "pure tensor functions, one file per implementation",
     "dyad_core/ops/_triton/": "the kernels of the Triton implementation and how they are tuned",
     "dyad_core/ops/choices/": "measured tables that auto reads, one per kind of device",
+    "dyad_core/published/": "the original authors' figures",
+    "dyad_core/published/data/": "their JSON files",
     "dyad_core/structure/": "exact answers about what a layer and a chain connect",
     "dyad_core/surgery/": "DYAD layers into existing models",
+    "dyad_core/sweep/": "from which sizes on it pays: adaptive sweeps, contours, rules in words",
+    "dyad_core/sweep/reference_maps/": "bundled maps of named machines",
+    "dyad_core/verdict/": "one decision record per geometry and conditions",
     "dyad_core/weights/": "weights that exist: load, project, compare",
     "backend/": "the service: FastAPI",
     "backend/jobs/": "queue, states and kinds of jobs",
@@ -44,7 +49,13 @@ FOLDERS = {
     "scripts/": "helpers of the Makefile, and this tree",
     "wheels/": "wheel files that image builds look at first; empty",
 }
-CLOSED = ("backend/store/migrations/", "backend/jobs/kinds/", "dyad_core/bench/reference_runs/")
+CLOSED = (
+    "backend/store/migrations/",
+    "backend/jobs/kinds/",
+    "dyad_core/bench/reference_runs/",
+    "dyad_core/published/data/",
+    "dyad_core/sweep/reference_maps/",
+)
 OPEN = ("dyad_core/", "backend/", "frontend/")
 SINGLE = {
     "frontend/icon.svg": "the icon of the dashboard",

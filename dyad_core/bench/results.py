@@ -18,6 +18,7 @@ from dyad_core.bench.parts import Correctness, Environment, MemoryUse, Outcome, 
 from dyad_core.bench.placement import Placement
 from dyad_core.bench.records import build_record, read_record
 from dyad_core.bench.spec import PEERS, BenchmarkSpec, Pass
+from dyad_core.bench.statistics import SINGLE_LOOK
 from dyad_core.bench.upgrades import SCHEMA_VERSION, upgraded
 from dyad_core.errors import Problem, SpecError
 
@@ -154,6 +155,10 @@ class BenchmarkRun:
             if candidate.variant == "dense" and candidate.pass_ == pass_:
                 return candidate
         raise KeyError(pass_)
+
+    def critical_value(self, pass_: Pass) -> float:
+        """The bound that intervals of one pass need; older runs took a fixed number of rounds and looked once."""
+        return next((each.critical_value for each in self.sampling if each.pass_ == pass_), SINGLE_LOOK)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the run as JSON-ready values, the shape that REST and files share."""

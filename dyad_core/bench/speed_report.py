@@ -92,8 +92,9 @@ def _standing(run: BenchmarkRun, auto: Candidate, ours: list[Candidate], here: l
     named = [(DENSE, each) for each in here if each.variant == DENSE]
     named += [(SHORT[each.implementation], each) for each in ours if each.implementation in RIVALS and each is not auto]
     named += [(SHORT[each.variant], each) for each in here if each.variant in PEERS and each.n_blocks == auto.n_blocks]
+    bound = run.critical_value(auto.pass_)
     rivals = [
-        Rival(name, each, paired_speedup(each.samples_ms, auto.samples_ms))
+        Rival(name, each, paired_speedup(each.samples_ms, auto.samples_ms, critical_value=bound))
         for name, each in named
         if len(each.samples_ms) == len(auto.samples_ms)
     ]

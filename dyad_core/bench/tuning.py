@@ -19,7 +19,7 @@ from dyad_core.bench.disturbance import is_disturbed
 from dyad_core.bench.isolation import run_benchmark
 from dyad_core.bench.preflight import preflight
 from dyad_core.bench.results import BenchmarkRun, Candidate
-from dyad_core.bench.spec import BenchmarkSpec, Dtype
+from dyad_core.bench.spec import BenchmarkSpec, Dtype, Pass
 from dyad_core.bench.statistics import paired_speedup
 from dyad_core.bench.tuning_table import State, changes, write_table
 from dyad_core.errors import BenchmarkError, ImplementationError, Problem, SpecError
@@ -112,16 +112,15 @@ def choices_of(run: BenchmarkRun) -> list[Choice]:
                 rivals.setdefault((candidate.variant, candidate.n_blocks), {})[candidate.implementation] = candidate
         disturbed = is_disturbed(run, pass_)
         found += [
-            dataclasses.replace(
-                _best(measured, run.spec, pass_, variant, n), pass_=_pass_class(pass_), disturbed=disturbed
-            )
+            dataclasses.replace(_best(measured, run, pass_, variant, n), pass_=_pass_class(pass_), disturbed=disturbed)
             for (variant, n), measured in rivals.items()
             if FALLBACK in measured
         ]
     return found
 
 
-def _best(measured: dict[str, Candidate], spec: BenchmarkSpec, pass_: str, variant: str, n_blocks: int) -> Choice:
+def _best(measured: dict[str, Candidate], run: BenchmarkRun, pass_: Pass, variant: str, n_blocks: int) -> Choice:
+    spec, bound = run.spec, run.critical_value(pass_)
     kind, dtype = torch.device(spec.device).type, getattr(torch, spec.dtype)
     usual = standard(kind, dtype, spec.tokens, trains=pass_ == "train_step")
     usual = usual if usual in measured else FALLBACK
@@ -139,7 +138,7 @@ def _best(measured: dict[str, Candidate], spec: BenchmarkSpec, pass_: str, varia
     for name, rival in measured.items():
         if name == usual:
             continue
-        gain = paired_speedup(measured[usual].samples_ms, rival.samples_ms)
+        gain = paired_speedup(measured[usual].samples_ms, rival.samples_ms, critical_value=bound)
         if gain.low >= CLEARLY and gain.estimate > best.gain:
             figures = {"gain": gain.estimate, "gain_low": gain.low, "gain_high": gain.high}
             rounded = {key: _digits(value) for key, value in figures.items()}

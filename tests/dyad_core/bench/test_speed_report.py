@@ -55,7 +55,7 @@ def test_auto_is_first_and_its_target_is_met(suite_run: MakeSuiteRun) -> None:
     assert standing.is_met
     assert [other.implementation for other in standing.others] == ["concat"]
     assert standing.block_diagonal.speedup == 3.0
-    lead = {rival.name: rival.lead.median for rival in standing.rivals}
+    lead = {rival.name: rival.lead.estimate for rival in standing.rivals}
     assert lead["low-rank"] == pytest.approx(1.9 / 1.7)
 
 
