@@ -65,7 +65,7 @@ def roofline_figure(placed: Sequence[Placed], ceiling: Ceiling) -> go.Figure:
             )
         )
     bottom = min([each.attained for each in placed] or [ceiling.attainable(low)]) / 1e9 / 2
-    top = ceiling.flops_per_s / 1e9 * 2
+    top = max([ceiling.flops_per_s, *(each.attained for each in placed)]) / 1e9 * 1.7
     base_layout(figure, height=420, margin={"t": 50})
     figure.update_xaxes(
         type="log",

@@ -75,7 +75,7 @@ _OPTIONS = {
     "compile": "--compile",
     "cuda_graph": "--cuda-graph",
     "cache": "--cache",
-    "n_seeds": "--n-seeds",
+    "n_seeds": "--seeds",
     "target_interval": "--target-interval",
 }
 

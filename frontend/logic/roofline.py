@@ -15,6 +15,9 @@ from frontend.logic.rows import Row
 
 __all__ = ["Ceiling", "Placed", "ceiling_of", "gap_words", "placed_records", "placed_rows"]
 
+NOTICEABLE = 0.1
+"""Of the processors: what others may take before it is said."""
+
 BOUNDS = {
     "compute": "multiplying (compute-bound)",
     "memory": "moving memory (memory-bound)",
@@ -82,7 +85,11 @@ def _words(ceilings: Mapping[str, Any]) -> str:
     )
     launch = f"{ceilings['launch_us']['median']:.3g} µs to start an operation"
     where = f"{ceilings.get('device_name')}, {ceilings.get('dtype')}"
-    return f"{where}: {rates}, {launch}; measured {words.moment(ceilings.get('measured_at'))}"
+    others = ceilings.get("others_share")
+    beside = (
+        f" while other work kept {words.percent(others)} of the processors busy" if (others or 0) > NOTICEABLE else ""
+    )
+    return f"{where}: {rates}, {launch}; measured {words.moment(ceilings.get('measured_at'))}{beside}"
 
 
 def placed_rows(rows: Sequence[Row], ceiling: Ceiling) -> list[Placed]:

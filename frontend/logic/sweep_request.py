@@ -13,7 +13,16 @@ from typing import Any
 from frontend.logic import words
 from frontend.logic.request import to_number
 
-__all__ = ["CONFIRM_FIELD", "DEFAULTS", "curl", "estimate", "from_controls", "refused_for_size", "to_controls"]
+__all__ = [
+    "CONFIRM_FIELD",
+    "DEFAULTS",
+    "command_line",
+    "curl",
+    "estimate",
+    "from_controls",
+    "refused_for_size",
+    "to_controls",
+]
 
 DEFAULTS: dict[str, Any] = {
     "widths": [128, 256, 512, 1024, 2048],
@@ -42,6 +51,9 @@ DEFAULTS: dict[str, Any] = {
 CONFIRM_FIELD = "confirmed"
 NUMBERS = ("widths", "tokens", "n_blocks")
 LISTS = ("variants", "implementations", "passes")
+OPTIONS = {"n_blocks": "--blocks"}
+"""What the command line calls a field where it is not just the field's name."""
+
 ALWAYS = ("widths", "tokens", "n_blocks", "variants", "passes", "max_seconds")
 
 
@@ -78,6 +90,20 @@ def curl(request: Mapping[str, Any], address: str) -> str:
         f"curl -X POST {address}/api/v1/sweeps \\\n  -H 'Content-Type: application/json' \\\n"
         f"  -d {shlex.quote(json.dumps(body))}"
     )
+
+
+def command_line(request: Mapping[str, Any]) -> str:
+    """Return the ``dyad sweep`` call that measures the same map in a terminal."""
+    parts = ["dyad sweep"]
+    for name, value in request.items():
+        if name == "reuse" or value is None or (name not in ALWAYS and value == DEFAULTS.get(name)):
+            continue
+        option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
+        values = value if isinstance(value, list | tuple) else [value]
+        parts.append(
+            " ".join([option, *(shlex.quote(f"{item:g}" if isinstance(item, float) else str(item)) for item in values)])
+        )
+    return " ".join(parts)
 
 
 def estimate(request: Mapping[str, Any]) -> str:

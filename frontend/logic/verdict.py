@@ -73,7 +73,8 @@ def _pass_lines(each: Mapping[str, Any]) -> list[str]:
 
 
 def _saving(saving: Mapping[str, Any]) -> str:
-    saved = saving["saved_bytes"]
+    """``768 KiB less (−75 %)``; the share is of what dense needs."""
+    saved, share = saving["saved_bytes"], saving.get("share")
     change = (
         f"{words.data_size(saved)} less"
         if saved > 0
@@ -81,8 +82,7 @@ def _saving(saving: Mapping[str, Any]) -> str:
         if saved < 0
         else "the same"
     )
-    share = saving.get("share")
-    return change if share is None else f"{change} ({words.percent(share)} of dense)"
+    return change if not share else f"{change} ({'−' if share > 0 else '+'}{words.percent(abs(share))})"
 
 
 def quality_records(verdict: VerdictJson) -> list[dict[str, Any]]:

@@ -51,8 +51,9 @@ def crossover_form(api: ApiClient, machine: SystemJson) -> None:
         refusal = st.session_state.get("crossover.refusal")
         if refusal is not None and refusal[0] == asked:
             _show_refusal(api, *refusal)
-    with st.expander("The same sweep by REST", icon=":material/terminal:"):
+    with st.expander("The same sweep by REST and by command line", icon=":material/terminal:"):
         st.code(sweep_request.curl(asked, public_api_url()), language="bash", wrap_lines=True)
+        st.code(sweep_request.command_line(asked), language="bash", wrap_lines=True)
 
 
 def submit(api: ApiClient, asked: dict[str, Any]) -> None:

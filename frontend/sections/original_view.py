@@ -71,4 +71,4 @@ def show_original(conditions: OriginalConditionsJson) -> None:
     )
     missing = [each["missing"] for each in conditions.get("decompositions") or [] if each.get("missing")]
     for said in dict.fromkeys([*(conditions.get("caveats") or []), *missing]):
-        st.caption(f"{said.rstrip('.')}.")
+        st.caption(f"{said[:1].upper()}{said[1:].rstrip('.')}.")

@@ -138,6 +138,7 @@ def test_the_machine_is_shown(page: Page) -> None:
     "address",
     [
         "/",
+        "/crossover",
         "/structure?side=input&weights=paper",
         "/reachability?view=groups",
         "/reachability?view=advisor",

@@ -22,7 +22,7 @@ def test_a_run_is_submitted_measured_listed_and_exported(api: ApiClient, finishe
     assert page["total"] >= 1
     assert api.runs({"status": "failed"})["items"] == []
 
-    assert json.loads(api.export(finished["id"], "json"))["schema_version"] == 1
+    assert json.loads(api.export(finished["id"], "json"))["schema_version"] == 2
     table = api.export(finished["id"], "csv").decode().splitlines()
     assert "speedup" in table[0]
     assert len(table) == 1 + len(result["candidates"])

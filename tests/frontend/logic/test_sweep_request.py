@@ -3,6 +3,9 @@
 import json
 import shlex
 
+import pytest
+
+from dyad_core.cli import main
 from dyad_core.sweep import SweepSpec
 from frontend.logic import sweep_request
 
@@ -45,6 +48,39 @@ def test_curl_carries_the_same_sweep() -> None:
 
     assert parts[3] == "http://127.0.0.1:8000/api/v1/sweeps"
     assert SweepSpec(**body) == SweepSpec(**asked)
+
+
+def test_the_command_line_takes_every_option_that_the_page_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    changed = {
+        "widths": ["66"],
+        "ratio": 2.0,
+        "module": "feed_forward",
+        "grain": 2,
+        "implementations": ["eager"],
+        "passes": ["train_step"],
+        "dtype": "float64",
+        "device": "cuda:0",
+        "threads": 3,
+        "seed": 7,
+        "optimizer": "sgd",
+        "float32_matmul_precision": "high",
+        "cache": "flushed",
+        "target_interval": 0.1,
+        "max_points": 5,
+    }
+    command = shlex.split(sweep_request.command_line(sweep_request.from_controls(changed)))
+    assert {part for part in command if part.startswith("--")} == {
+        f"--{name.replace('_', '-').replace('n-blocks', 'blocks')}"
+        for name in sweep_request.DEFAULTS
+        if name != "reuse"
+    }
+
+    # No n divides 66 with this grain, so the real command refuses the lattice and nothing else.
+    with pytest.raises(SystemExit):
+        main(command[1:])
+    said = " ".join(capsys.readouterr().err.split())
+    assert "No such option" not in said
+    assert "66" in said
 
 
 def test_only_a_refusal_for_size_alone_can_be_confirmed() -> None:

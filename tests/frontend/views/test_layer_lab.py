@@ -86,12 +86,72 @@ def test_a_link_shows_the_run_and_refills_every_control(open_page: Open, finishe
     assert page.multiselect(key="lab.variants").value == ["it", "ot", "dt", "bd"]
     assert page.selectbox(key="lab.preset").value == "Custom sizes"
     assert "Measured on" in texts(page.caption)
-    assert len(page.dataframe[0].value) == 10
+    assert [len(table.value) for table in page.dataframe if "relative error" in table.value] == [10]
     assert {button.label for button in page.get("download_button")} == {
         "Download CSV",
         "Download JSON",
         "Download Parquet",
     }
+
+
+def test_a_finished_run_has_a_verdict_and_says_how_sure_it_is(open_page: Open, finished: RunRecord) -> None:
+    page = open_page(run=finished["id"])
+
+    assert "**Verdict**" in texts(page.markdown)
+    assert "**Reach**" in texts(page.markdown)
+    assert "**forward**: ±" in texts(page.markdown)
+    assert "after" in texts(page.markdown)
+
+
+def test_an_equal_request_may_be_served_from_the_store_and_then_says_so(open_page: Open, api: ApiClient) -> None:
+    first = wait_for_end(api, api.submit(SMALL | {"seed": 77})["id"])
+    page = open_page(run=first["id"])
+    page.button(key="lab.run").click().run()
+
+    assert not page.exception
+    # The service measures again what other work disturbed, which happens on a machine that runs tests.
+    assert ("Served from the store" in texts(page.info)) == (page.query_params["run"] == first["id"])
+    wait_for_end(api, page.query_params["run"])
+
+
+def test_a_run_served_from_the_store_says_when_it_was_measured_and_is_measured_again(
+    open_page: Open, api: ApiClient, finished: RunRecord
+) -> None:
+    page = open_page(run=finished["id"])
+    assert "Served from the store" not in texts(page.info)
+    page.session_state["lab.served"] = finished["id"]
+    page.run()
+    assert "**Served from the store**, measured at 20" in texts(page.info)
+
+    page.button(key="lab.stored").click().run()
+    assert not page.exception
+    assert page.query_params["run"] != finished["id"]
+    assert wait_for_end(api, page.query_params["run"])["spec"] == finished["spec"]
+
+
+def test_the_ladder_has_every_implementation_parity_first(open_page: Open, api: ApiClient) -> None:
+    request = SMALL | {"implementations": ["eager", "reference", "concat"], "peers": ["dense_again"]}
+    page = open_page(run=wait_for_end(api, api.submit(request)["id"])["id"])
+
+    assert not page.exception
+    assert "3 of 3 implementations of IT n=4 agree with the oracle" in texts(page.markdown)
+    ladder = next(alt for alt in charts(page) if alt.startswith("Ladder of IT n=4"))
+    assert "✓" in ladder
+    assert "dense again (A/A)" in charts(page)[0]
+
+    page.button(key="lab.ladder").click().run()
+    assert "masked_dense" in page.multiselect(key="lab.implementations").value
+
+
+def test_the_published_headline_is_taken_apart_on_demand(open_page: Open) -> None:
+    page = open_page()
+    assert not charts(page)
+    page.toggle(key="lab.original").set_value(True).run()
+
+    assert not page.exception
+    (alt,) = charts(page)
+    assert alt.startswith("Not like for like")
+    assert "1.10x of structure times 2.92x of precision" in alt
 
 
 def test_times_and_the_other_pass_are_one_choice_away(open_page: Open, finished: RunRecord) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from dashboard_tools import texts, wait_for_end
-from service_tools import LONG
+from service_tools import LONG, SMALL
 from streamlit.testing.v1 import AppTest
 
 from frontend.client import ApiClient
@@ -63,6 +63,36 @@ def test_a_file_that_is_no_run_is_a_sentence(open_page: Open) -> None:
 
     assert not page.exception
     assert "notes.json was not imported" in texts(page.error)
+
+
+def test_two_runs_stand_side_by_side(open_page: Open, api: ApiClient, finished: RunRecord) -> None:
+    other = wait_for_end(api, api.submit(SMALL | {"tokens": 16})["id"])
+    page = open_page("runs")
+    page.checkbox(key=f"runs.pick.{finished['id']}").check().run()
+    assert page.button(key="runs.compare").disabled, "one run has nothing to be compared with"
+    page.checkbox(key=f"runs.pick.{other['id']}").check().run()
+    page.button(key="runs.compare").click().run()
+
+    assert not page.exception
+    assert page.query_params["compare"] == f"{finished['id']},{other['id']}"
+    assert "tokens" in list(page.dataframe[0].value["field"])
+    assert "**B against A**: only speed-ups can be compared (on the same machine)" in texts(page.markdown)
+    (ratios,) = page.get("plotly_chart")
+    assert ratios.proto.alt.startswith("Ratios of speed-up over dense between runs: ")
+    assert "IT n=4 in B" in ratios.proto.alt
+
+
+def test_runs_that_cannot_be_compared_say_why(open_page: Open, api: ApiClient, finished: RunRecord) -> None:
+    other = wait_for_end(api, api.submit(SMALL | {"dtype": "float64"})["id"])
+    page = open_page("runs", compare=f"{finished['id']},{other['id']}")
+
+    assert not page.exception
+    assert "cannot be compared" in texts(page.markdown)
+    assert "float64" in texts(page.markdown)
+
+    page = open_page("runs", compare=f"{finished['id']},{'0' * 32}")
+    assert not page.exception
+    assert "cannot be shown side by side" in texts(page.error)
 
 
 def test_the_machine_is_shown_and_a_missing_gpu_is_said(open_page: Open, api: ApiClient) -> None:
