@@ -79,10 +79,23 @@ def backward_form(input: Tensor, weight: Tensor, wanted: tuple[bool, ...], varia
         return form
 
     def make(name: str) -> Callable[..., Any]:
-        def backward(*tensors: Tensor) -> list[Tensor | None]:
-            return gradients(linear_plain, tensors[0], tensors[1:], variant, grain, wanted)
+        twins = _coincide(weight, variant, grain)
+        computed = (wanted[0], wanted[1] or wanted[2], False, False) if twins else (*wanted[:3], False)
 
-        return _compile(backward, name, dynamic=tokens > 1)
+        def backward(*tensors: Tensor) -> list[Tensor | None]:
+            return gradients(linear_plain, tensors[0], tensors[1:], variant, grain, computed)
+
+        form = _compile(backward, name, dynamic=tokens > 1)
+
+        def complete(*tensors: Tensor) -> list[Tensor | None]:
+            found: list[Tensor | None] = form(*tensors)
+            if twins:
+                found[1:3] = _for_both(found[1], wanted)
+            # The compiler's loop adds one token after another: more than twice the rounding of torch's own sum.
+            found[3] = tensors[0].sum(0) if wanted[3] else None
+            return found
+
+        return complete
 
     def wrong(candidate: Backward) -> str | None:
         geometry = _geometry(weight, variant, grain)
@@ -90,6 +103,22 @@ def backward_form(input: Tensor, weight: Tensor, wanted: tuple[bool, ...], varia
 
     found: Backward = _offer(setting, tokens, make, wrong)
     return found
+
+
+def _coincide(weight: Tensor, variant: Variant, grain: int) -> bool:
+    """Whether both components hold the same entries, so that their gradients are the same numbers.
+
+    The compiler would store one sum twice, which in 16-bit types declares a C++ variable twice (torch 2.13).
+    """
+    n, block_out, block_in = weight.shape
+    dealt = {"it": (block_in,), "ot": (block_out,), "dt": (block_in, block_out), "bd": ()}[variant]
+    return variant != "bd" and (n == 1 or all(block == grain for block in dealt))
+
+
+def _for_both(gradient: Tensor | None, wanted: tuple[bool, ...]) -> tuple[Tensor | None, Tensor | None]:
+    """The gradient of two components that coincide, in memory of its own for each that wants it."""
+    second = gradient.clone() if wanted[1] and gradient is not None else gradient
+    return gradient if wanted[1] else None, second if wanted[2] else None
 
 
 def _geometry(weight: Tensor, variant: Variant, grain: int) -> DyadGeometry:

@@ -68,7 +68,7 @@ def test_a_wrong_forward_is_refused_with_figures_and_stays_refused(
     assert len(calls) == compiles
 
 
-@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("place", range(3))
 def test_a_wrong_gradient_is_refused_with_figures(forgetful: None, monkeypatch: pytest.MonkeyPatch, place: int) -> None:
     right = compiled_forms.gradients
 
@@ -79,7 +79,7 @@ def test_a_wrong_gradient_is_refused_with_figures(forgetful: None, monkeypatch: 
 
     monkeypatch.setattr(compiled_forms, "gradients", wrong)
     result = layer()(torch.randn(3, 16, requires_grad=True))
-    name = ("input gradient", "gradient of weight_blockdiag", "gradient of weight_blocktrans", "bias gradient")[place]
+    name = ("input gradient", "gradient of weight_blockdiag", "gradient of weight_blocktrans")[place]
     with pytest.raises(ImplementationError, match=f"the {name} is off by 0.01"):
         result.sum().backward()
 
@@ -127,6 +127,47 @@ def test_one_form_serves_every_token_count(forgetful: None) -> None:
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 4
     # Checked at each power of two that came: 1, 2–3, 4–7, 16–31, 32–63.
     assert len(compiled_forms._offered) == 2 * 5
+
+
+def test_the_bias_gradient_is_summed_as_by_torch() -> None:
+    # In compiled code it had 2.2 times the rounding errors of the dense layer, at these sizes.
+    module, x = layer(), torch.randn(93, 16)
+    upstream = torch.randn(93, 24)
+    module(x).backward(upstream)
+    torch.testing.assert_close(module.bias.grad, upstream.sum(0), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("frozen", [None, "weight_blockdiag", "weight_blocktrans"])
+@pytest.mark.parametrize(
+    ("sizes", "variant"), [((6, 1, 4, 1), "ot"), ((4, 4, 1, 1), "it"), ((2, 2, 2, 2), "dt"), ((1, 2, 3, 1), "it")]
+)
+def test_components_of_equal_entries_have_gradients_each(
+    sizes: tuple[int, ...], variant: str, frozen: str | None
+) -> None:
+    # Equal sums were one sum to the compiler, stored twice by a C++ variable that it declared twice in 16-bit types.
+    n, block_out, block_in, grain = sizes
+    module = DyadLinear(
+        n * block_in,
+        n * block_out,
+        n_blocks=n,
+        variant=variant,
+        grain=grain,
+        dtype=torch.bfloat16,
+        implementation="compiled",
+    )
+    if frozen is not None:
+        module.get_parameter(frozen).requires_grad_(False)
+    x = torch.randn(3, n * block_in, dtype=torch.bfloat16, requires_grad=True)
+    module(x).square().sum().backward()
+    found = {name: parameter.grad for name, parameter in module.named_parameters() if name != frozen}
+    expected = DyadLinear(
+        n * block_in, n * block_out, n_blocks=n, variant=variant, grain=grain, implementation="reference"
+    ).double()
+    expected.load_state_dict(module.state_dict())
+    expected(x.detach().double()).square().sum().backward()
+    assert len({gradient.data_ptr() for gradient in found.values()}) == len(found)
+    for name, gradient in found.items():
+        torch.testing.assert_close(gradient.double(), expected.get_parameter(name).grad, rtol=5e-2, atol=5e-2)
 
 
 def test_freezing_and_autotuning_stay_off(forgetful: None, monkeypatch: pytest.MonkeyPatch) -> None:
