@@ -7,13 +7,17 @@ from collections.abc import Iterator, Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from dyad_core.bench.candidates import DENSE
 from dyad_core.bench.reading import PASS_NAMES, name_of
 from dyad_core.bench.results import BenchmarkRun, Candidate
 from dyad_core.bench.structure_suite import AnswerCost
 
 __all__ = ["cost_table", "notes", "pass_tables"]
 
-COLUMNS = ("median ms", "x dense", "95 % interval", "of limit", "peak MiB", "weights M")
+COLUMNS = ("median ms", "x dense", "95 % interval", "of limit", "peak MiB")
+
+OUTCOMES = {"measured": "", "not_distinguishable": "like 1.0x", "out_of_memory": "out of memory"}
+"""Where the word differs from the name of the state."""
 
 
 def pass_tables(run: BenchmarkRun) -> Iterator[Table]:
@@ -27,6 +31,7 @@ def pass_tables(run: BenchmarkRun) -> Iterator[Table]:
         table.add_column("candidate", no_wrap=True)
         for column in COLUMNS:
             table.add_column(column, justify="right", no_wrap=True)
+        table.add_column("outcome")
         for candidate in run.candidates:
             if candidate.pass_ == pass_:
                 table.add_row(name_of(candidate, run), *cells(candidate))
@@ -34,16 +39,14 @@ def pass_tables(run: BenchmarkRun) -> Iterator[Table]:
 
 
 def cells(candidate: Candidate) -> list[str]:
-    """The row of one candidate; without a speed, the outcome stands in its place."""
+    """The row of one candidate; what it does not have is empty, the outcome is always said."""
     peak = "" if candidate.memory is None else f"{candidate.memory.peak_bytes / 2**20:.1f}"
-    parameters = f"{candidate.parameters / 1e6:.3g}"
-    if candidate.median_ms is None:
-        return [candidate.outcome.replace("_", " "), "", "", "", peak, parameters]
-    median = f"{candidate.median_ms:.3g}"
-    if candidate.speedup is None or candidate.share_of_limit is None or candidate.n_blocks is None:
-        return [median, "", "", "", peak, parameters]
+    outcome = OUTCOMES.get(candidate.outcome, candidate.outcome)
+    median = "" if candidate.median_ms is None else f"{candidate.median_ms:.3g}"
+    if candidate.speedup is None or candidate.share_of_limit is None or candidate.variant == DENSE:
+        return [median, "", "", "", peak, outcome]
     interval = f"{candidate.speedup_low:.2f}–{candidate.speedup_high:.2f}"
-    return [median, f"{candidate.speedup:.2f}", interval, f"{candidate.share_of_limit:.0%}", peak, parameters]
+    return [median, f"{candidate.speedup:.2f}", interval, f"{candidate.share_of_limit:.0%}", peak, outcome]
 
 
 def cost_table(rows: Sequence[AnswerCost]) -> Table:
