@@ -12,9 +12,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from frontend.figures.style import NEUTRAL, faint, figure_of
+from frontend.figures.crossover_marks import INK, SYMBOLS, band, legend, line, marks
+from frontend.figures.style import figure_of
 from frontend.logic import words
-from frontend.logic.crossover import Line, Map, Point, point_words
+from frontend.logic.crossover import Map
 from frontend.logic.outcomes import outcome
 
 __all__ = ["MOST_MAPS", "crossover_alt", "crossover_figure"]
@@ -23,21 +24,6 @@ MOST_MAPS = 4
 """Small multiples in one picture."""
 
 SLOWER, EVEN, FASTER = "#D55E00", "#F2F2F2", "#0072B2"
-INK = "#141414"
-LINE = "#000000"
-HALO = "rgba(255,255,255,0.75)"
-
-SYMBOLS = {
-    "faster": "triangle-up",
-    "slower": "triangle-down",
-    "not_distinguishable": "circle-open",
-    "measured": "circle",
-    "incorrect": "x",
-    "out_of_memory": "square-open",
-    "unsupported": "hexagon-open",
-    "failed": "asterisk-open",
-}
-"""One mark per outcome; the legend names it."""
 
 NAMED_CELLS = {1: 12, 2: 7}
 """Columns up to which cells carry their figure, in a picture with so many maps side by side."""
@@ -75,7 +61,7 @@ def crossover_figure(maps: Sequence[Map]) -> go.Figure:
                 "text": f"<b>{each.key.label}</b>",
             }
         )
-    traces += _legend(maps)
+    traces += legend(maps)
     rest = {name: axis for name, axis in layout.items() if name not in ("xaxis", "yaxis")}
     return figure_of(
         traces,
@@ -128,17 +114,17 @@ def _reach(maps: Sequence[Map]) -> float:
 def _map(each: Map, reach: float, *, named: bool, first: bool) -> list[dict[str, Any]]:
     xs, ys = [math.log2(width) for width in each.widths], [math.log2(count) for count in each.tokens]
     traces: list[dict[str, Any]] = [_heat(each, xs, ys, reach, first=first)]
-    traces += _band(each)
-    for line in [*each.low_lines, *each.high_lines]:
-        traces += _line(line, name="edge of doubt", dash="dot", width=2)
-    for line in each.lines:
-        traces += _line(line, name="1.0x", dash="solid", width=3.5)
+    traces += band(each)
+    for edge in [*each.low_lines, *each.high_lines]:
+        traces += line(edge, name="edge of doubt", dash="dot", width=2)
+    for contour in each.lines:
+        traces += line(contour, name="1.0x", dash="solid", width=3.5)
     if named:
         traces.append(_figures(each, reach))
     for name in SYMBOLS:
         own = [point for point in each.points if point.outcome == name]
         if own:
-            traces.append(_marks(own, each, name))
+            traces.append(marks(own, each, name))
     return traces
 
 
@@ -213,85 +199,6 @@ def _figures(each: Map, reach: float) -> dict[str, Any]:
         "hoverinfo": "skip",
         "showlegend": False,
     }
-
-
-def _marks(own: Sequence[Point], each: Map, name: str) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [math.log2(point.width) for point in own],
-        "y": [math.log2(point.tokens) for point in own],
-        "marker": _marker(name, on_map=True),
-        "customdata": [point_words(point, each.key) for point in own],
-        "hovertemplate": "%{customdata}<extra></extra>",
-        "showlegend": False,
-    }
-
-
-def _marker(name: str, *, on_map: bool) -> dict[str, Any]:
-    """Dark with a light rim on the map, which is seen on every colour of it; neutral in the legend."""
-    color = INK if on_map else NEUTRAL
-    symbol = SYMBOLS[name]
-    is_open = symbol.endswith("-open")
-    rim = {"color": color, "width": 2} if is_open else {"color": "#ffffff" if on_map else NEUTRAL, "width": 1}
-    return {"symbol": symbol, "color": color, "size": 9, "line": rim}
-
-
-def _line(line: Line, *, name: str, dash: str, width: float) -> list[dict[str, Any]]:
-    """A dark line on a light one, seen on every colour of the map and on both backgrounds."""
-    shared = {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [math.log2(place[0]) for place in line],
-        "y": [math.log2(place[1]) for place in line],
-        "name": name,
-        "showlegend": False,
-    }
-    return [
-        {**shared, "line": {"color": HALO, "width": width + 2.5}, "hoverinfo": "skip"},
-        {**shared, "line": {"color": LINE, "width": width, "dash": dash}, "hovertemplate": f"{name}<extra></extra>"},
-    ]
-
-
-def _band(each: Map) -> list[dict[str, Any]]:
-    """The band of doubt as an area, where it is one piece with two edges."""
-    if len(each.low_lines) != 1 or len(each.high_lines) != 1:
-        return []
-    low, high = each.low_lines[0], each.high_lines[0]
-    border = [*low, *high] if _apart(low[-1], high[0]) < _apart(low[-1], high[-1]) else [*low, *reversed(high)]
-    return [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": [math.log2(place[0]) for place in border],
-            "y": [math.log2(place[1]) for place in border],
-            "fill": "toself",
-            "fillcolor": faint(LINE, 0.18),
-            "line": {"width": 0},
-            "hoverinfo": "skip",
-            "showlegend": False,
-        }
-    ]
-
-
-def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:
-    return abs(math.log2(one[0] / other[0])) + abs(math.log2(one[1] / other[1]))
-
-
-def _legend(maps: Sequence[Map]) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = []
-    if any(each.lines for each in maps):
-        entries.append({"mode": "lines", "name": "1.0x", "line": {"color": NEUTRAL, "width": 3.5}})
-    if any(each.low_lines or each.high_lines for each in maps):
-        dotted = {"color": NEUTRAL, "width": 1.5, "dash": "dot"}
-        entries.append({"mode": "lines", "name": "edges of its band of doubt (95 %)", "line": dotted})
-    found = {point.outcome for each in maps for point in each.points}
-    entries += [
-        {"mode": "markers", "name": outcome(name).word, "marker": _marker(name, on_map=False)}
-        for name in SYMBOLS
-        if name in found or name in ("faster", "slower", "not_distinguishable")
-    ]
-    return [{"type": "scatter", "x": [None], "y": [None], "showlegend": True, **entry} for entry in entries]
 
 
 def crossover_alt(maps: Sequence[Map]) -> str:

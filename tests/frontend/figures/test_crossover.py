@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from frontend.figures.crossover import SYMBOLS, crossover_alt, crossover_figure
+from frontend.figures.crossover import crossover_alt, crossover_figure
+from frontend.figures.crossover_marks import SYMBOLS
 from frontend.logic.crossover import Key, Map, Point
 from frontend.logic.outcomes import OUTCOMES
 
