@@ -72,6 +72,7 @@ def dense(pass_: str = "forward", **changes: Any) -> Candidate:
         "speedup": 1.0,
         "speedup_low": 1.0,
         "speedup_high": 1.0,
+        "share_of_limit": 1.0,
         "memory": MemoryUse(9_449_472, 512, 0, 2048, 9_452_032, "by hand", optimizer_state_bytes=0),
     }
     return Candidate(**{**values, **changes})

@@ -1,4 +1,4 @@
-"""When to look at an interval, and how wide it must be so that looking again and again does not make it lie.
+"""When to look at an interval, and how wide it must be so that it holds although it is looked at again and again.
 
 Sampling that stops once it has seen enough looks at its interval many times, and an interval made for one look then
 holds the truth less often than it says. These are *repeated confidence intervals* (Jennison and Turnbull 1989,
