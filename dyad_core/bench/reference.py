@@ -21,7 +21,7 @@ from dyad_core.bench.results import SCHEMA_VERSION, BenchmarkRun
 from dyad_core.bench.speed_run import SpeedOptions, run_speed
 from dyad_core.errors import BenchmarkFailed, Problem, SpecError
 
-__all__ = ["FOLDER", "adopt", "main", "make_reference", "reference_runs"]
+__all__ = ["FOLDER", "adopt", "anonymous", "main", "make_reference", "reference_runs"]
 
 FOLDER = Path(__file__).parent / "reference_runs"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
@@ -90,7 +90,7 @@ def adopt(runs: Sequence[BenchmarkRun], name: str, folder: Path = FOLDER) -> Pat
         SpecError: the name is no plain name, or the folder cannot be written.
     """
     path = path_of(name, folder)
-    kept = [_anonymous(run).to_dict() for run in runs]
+    kept = [anonymous(run).to_dict() for run in runs]
     parts = []
     for values in kept:
         candidates = ",\n   ".join(json.dumps(candidate) for candidate in values.pop("candidates"))
@@ -105,7 +105,8 @@ def adopt(runs: Sequence[BenchmarkRun], name: str, folder: Path = FOLDER) -> Pat
     return path
 
 
-def _anonymous(run: BenchmarkRun) -> BenchmarkRun:
+def anonymous(run: BenchmarkRun) -> BenchmarkRun:
+    """The same run without the name of its host and of its folders, samples to five digits."""
     candidates = tuple(
         dataclasses.replace(each, samples_ms=tuple(float(f"{sample:.5g}") for sample in each.samples_ms))
         for each in run.candidates
