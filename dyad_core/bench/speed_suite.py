@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from dyad_core.bench.candidates import DTYPES, plans
-from dyad_core.bench.spec import PASSES, Allocator, BenchmarkSpec, Dtype, Module, Pass
+from dyad_core.bench.spec import Allocator, BenchmarkSpec, Dtype, Module, Pass
 from dyad_core.bench.tuning import competitors
 from dyad_core.geometry import VARIANTS
 from dyad_core.ops.registry import AUTO
@@ -30,6 +30,9 @@ ROUNDS = 12
 
 MOST_S, LEAST_S = 40.0, 5.0
 """Bounds of the timing budget of one point of the short list, in seconds."""
+
+COMPARED_PASSES: tuple[Pass, ...] = ("forward", "train_step", "decode")
+"""Each half of a backward alone is left to requests of one's own."""
 
 # Seconds to start the process and to hold one candidate against the oracle, per weight of the dense matrix: measured on
 # two cores. Samples shorter than 4 ms are repeated up to that.
@@ -116,7 +119,7 @@ def full_grid(device: str = "cpu", *, allocator: Allocator = "default", more: tu
         for width in WIDTHS
         for module, turned in layers
         for rows in tokens
-        for pass_ in PASSES
+        for pass_ in COMPARED_PASSES
         if pass_ != "decode" or rows <= DECODE_TOKENS
     ]
     return [Point(spec) for spec in sorted(specs, key=lambda spec: sum(work(spec)))]

@@ -113,8 +113,13 @@ def inflation(ratios: Values) -> float:
     rounds = ratios.size
     if rounds < SHORTEST_SERIES:
         return 1.0
-    ranks = np.argsort(np.argsort(ratios, kind="stable"), kind="stable") - (rounds - 1) / 2
-    correlations = [float(ranks[: rounds - k] @ ranks[k:] / (ranks @ ranks)) for k in range(rounds // 2)]
+    _, places, counts = np.unique(ratios, return_inverse=True, return_counts=True)
+    # Equal ratios share the middle of their ranks: told apart by their order they would seem to rise.
+    ranks = (np.cumsum(counts) - (counts + 1) / 2)[places] - (rounds - 1) / 2
+    variance = float(ranks @ ranks)
+    if variance == 0:
+        return 1.0
+    correlations = [float(ranks[: rounds - k] @ ranks[k:]) / variance for k in range(rounds // 2)]
     total, least = -1.0, math.inf
     for even in range(0, len(correlations) - 1, 2):
         corrections = (2 if even else 1) / rounds  # rounds are not corrected against themselves

@@ -9,8 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dyad_core.bench import BenchmarkRun, BenchmarkSpec
-from dyad_core.bench import measure as measuring
+from dyad_core.bench import BenchmarkRun, BenchmarkSpec, calling
 from dyad_core.bench.candidates import build, plans
 from dyad_core.bench.footprint import footprint
 from dyad_core.bench.machine import last_level_cache_bytes
@@ -51,7 +50,7 @@ def test_calls_go_through_all_copies_in_turn() -> None:
 
 
 def test_a_run_says_how_many_copies_each_candidate_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "cache_bytes", lambda device: 64 * KIB)
+    monkeypatch.setattr(calling, "cache_bytes", lambda device: 64 * KIB)
     run = measure(spec(passes=["forward", "decode"], peers=["low_rank"], n_blocks=[4, 8]))
     for candidate in run.candidates:
         assert candidate.has_speed
