@@ -64,6 +64,15 @@ def projected(api: str, outputs: int, inputs: int, n_blocks: list[int], examined
     return job
 
 
+def bundled_map(api: str) -> str:
+    """The id of the newest map that ships with the library."""
+    with httpx.Client(base_url=api, trust_env=False, timeout=30.0) as client:
+        items = client.get("/api/v1/sweeps", params={"origin": "reference"}).raise_for_status().json()["items"]
+    if not items:
+        sys.exit("The service has no bundled map.")
+    return str(items[0]["id"])
+
+
 def take(page: Page, address: str, name: str, *, charts: int, wait_for: str) -> None:
     """Open a page, wait until it has drawn ``charts`` charts and a text, and save it as high as its content is."""
     page.set_viewport_size({"width": WIDTH, "height": 900})
@@ -115,7 +124,8 @@ def pictures(api: str, run: str | None) -> dict[str, Callable[[], tuple[str, int
         return f"/weights?job={projected(api, outputs, inputs, n_blocks, examined)}", 4, "What the pattern drops"
 
     return {
-        "layer_lab": lambda: (f"/?run={run or measured(api)}", 2, "Every candidate"),
+        "layer_lab": lambda: (f"/?run={run or measured(api)}", 3, "Every candidate"),
+        "crossover": lambda: (f"/crossover?sweep={bundled_map(api)}", 1, "Every measured size"),
         "structure": lambda: (f"/structure?{QUERY}", 4, "Reach of stacked layers"),
         "structure_wide_dark": lambda: (f"/structure?{WIDE_QUERY}", 4, "Reach of stacked layers"),
         "reachability": lambda: (f"/reachability?{CHAIN}", 5, "Near dimensions are favoured"),
