@@ -97,6 +97,10 @@ class ApiClient(Transport):
         """Return the decision that a finished run supports; ``asked`` may name a candidate or what is required."""
         return cast(VerdictJson, self._json("POST", "/verdicts", json={"run": run_id, **asked}))
 
+    def verdict_on_layer(self, layer: Mapping[str, Any], **asked: Any) -> VerdictJson:
+        """Return the decision that the newest stored run of these sizes supports."""
+        return cast(VerdictJson, self._json("POST", "/verdicts", json={"layer": dict(layer), **asked}))
+
     def published_timing(self) -> PublishedTimingJson:
         """Return the published timing and what its headline figure is made of."""
         return cast(PublishedTimingJson, self._json("GET", "/published/timing"))

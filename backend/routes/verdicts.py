@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,9 +17,9 @@ from backend.problems import Refusal
 from backend.store.models import Job
 from backend.store.store import Filter, Store
 from dyad_core.bench import BenchmarkRun, BenchmarkSpec
-from dyad_core.bench.spec import PASSES
+from dyad_core.bench.spec import MODULES, PASSES
 from dyad_core.errors import Problem, SpecError
-from dyad_core.geometry import VARIANTS
+from dyad_core.geometry import VARIANTS, positive_integer
 from dyad_core.verdict import Verdict, verdicts
 
 __all__ = ["router"]
@@ -37,10 +38,21 @@ _REQUEST = {
     "type": "object",
     "title": "VerdictRequest",
     "additionalProperties": False,
-    "oneOf": [{"required": ["run"]}, {"required": ["benchmark"]}],
+    "oneOf": [{"required": ["run"]}, {"required": ["benchmark"]}, {"required": ["layer"]}],
     "properties": {
         "run": {"type": "string", "pattern": "^[0-9a-f]{32}$", "description": "Id of a finished run."},
         "benchmark": {"$ref": "#/components/schemas/BenchmarkSpec"},
+        "layer": {
+            "type": "object",
+            "description": "Sizes: the newest stored run of them that measured the variant and n_blocks named beside it.",
+            "additionalProperties": False,
+            "required": ["in_features", "out_features"],
+            "properties": {
+                "in_features": {"type": "integer", "minimum": 1},
+                "out_features": {"type": "integer", "minimum": 1},
+                "module": {"enum": list(MODULES)},
+            },
+        },
         "variant": {"enum": list(VARIANTS)},
         "n_blocks": {"type": "integer", "minimum": 1},
         "grain": {"type": "integer", "minimum": 1},
@@ -61,6 +73,7 @@ class VerdictRequest:
 
     run: Any = None
     benchmark: Any = None
+    layer: Any = None
     variant: Any = None
     n_blocks: Any = None
     grain: Any = None
@@ -71,13 +84,32 @@ class VerdictRequest:
 
     def __post_init__(self) -> None:
         """Check that exactly one source is named, as what it has to be."""
-        if (self.run is None) == (self.benchmark is None):
-            received = None if self.run is None else "run and benchmark"
-            raise SpecError([Problem("run", "must be named, or else a benchmark: one of the two", received)])
+        named = [name for name in ("run", "benchmark", "layer") if getattr(self, name) is not None]
+        if len(named) != 1:
+            rule = "must be named, or else a benchmark or a layer: one of the three"
+            raise SpecError([Problem("run", rule, " and ".join(named) or None)])
         if self.run is not None and not isinstance(self.run, str):
             raise SpecError([Problem("run", "must be the id of a run", self.run)])
         if self.benchmark is not None and not isinstance(self.benchmark, dict):
             raise SpecError([Problem("benchmark", "must be a benchmark request", self.benchmark)])
+        if self.layer is not None:
+            self._check_layer(self.layer)
+
+    def _check_layer(self, layer: Any) -> None:
+        if not isinstance(layer, dict):
+            raise SpecError([Problem("layer", "must be an object with in_features and out_features", layer)])
+        sizes = ("in_features", "out_features")
+        problems = [problem for name in sizes if (problem := positive_integer(name, layer.get(name))) is not None]
+        if (module := layer.get("module", MODULES[0])) not in MODULES:
+            problems.append(Problem("module", f"must be one of {', '.join(MODULES)}", module))
+        problems += [Problem(str(name), "is not a field of a layer") for name in layer.keys() - {*sizes, "module"}]
+        problems = [problem.under("layer") for problem in problems]
+        if self.variant is not None and self.variant not in VARIANTS:
+            problems.append(Problem("variant", f"must be one of {', '.join(VARIANTS)}", self.variant))
+        if self.n_blocks is not None and (problem := positive_integer("n_blocks", self.n_blocks)) is not None:
+            problems.append(problem)
+        if problems:
+            raise SpecError(problems)
 
 
 @dataclass(frozen=True)
@@ -91,8 +123,8 @@ class VerdictAnswer(Verdict):
 def judge(body: JsonBody, service: ServiceDep) -> Response:
     """The verdict on a stored run: swap, do not swap, depends, not distinguishable, or no evidence.
 
-    Name a finished ``run``, or a ``benchmark`` request whose newest stored run is taken, those of this machine first.
-    404 when there is none, 409 when it is not finished.
+    Name a finished ``run``, a ``benchmark`` request, or a ``layer`` by its sizes, of which the newest stored run is taken,
+    those of this machine first. 404 when there is none, 409 when it is not finished.
     """
     asked = build(VerdictRequest, _with_passes(body))
     if asked.run is None:
@@ -129,17 +161,13 @@ def _with_passes(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_request(asked: VerdictRequest, store: Store) -> Job:
-    """The newest finished run of a request, one of this machine before any other.
+    """The newest finished run of a request or a layer, one of this machine before any other.
 
     Raises:
         SpecError: the request is none.
         Refusal: 404 when nothing is stored, 409 when it is not finished yet.
     """
-    try:
-        digest = BenchmarkSpec.from_dict(asked.benchmark).digest()
-    except SpecError as error:
-        raise SpecError([problem.under("benchmark") for problem in error.problems]) from error
-    found = list(_stored(store, digest))
+    found = _stored(store, _fits(asked))
     finished = [job for job in found if job.status is State.SUCCEEDED]
     if finished:
         chosen = min(finished, key=lambda job: job.origin != "local")  # the first, so the newest, of the best origin
@@ -148,15 +176,40 @@ def _of_request(asked: VerdictRequest, store: Store) -> Job:
     if waiting is not None:
         problem = Problem("benchmark", "must have a finished run", waiting.id, "ask again when it has succeeded")
         raise Refusal(409, f"The run of this request is {waiting.status} and has no result to judge yet.", problem)
-    problem = Problem("benchmark", "must have a stored run", None, "POST /api/v1/benchmarks measures it")
-    raise Refusal(404, "No run of this request is stored.", problem)
+    name = "benchmark" if asked.layer is None else "layer"
+    problem = Problem(name, "must have a stored run", None, "POST /api/v1/benchmarks measures it")
+    raise Refusal(404, f"No run of this {'request' if asked.layer is None else name} is stored.", problem)
 
 
-def _stored(store: Store, digest: str) -> list[Job]:
-    """Every job of a request, newest first, without results."""
+def _fits(asked: VerdictRequest) -> Callable[[Job], bool]:
+    """Which stored runs answer: those of the same request, or those that hold what is asked of a layer.
+
+    Raises:
+        SpecError: the request is none.
+    """
+    if asked.layer is not None:
+        wanted = {"module": MODULES[0], **asked.layer}
+
+        def holds(job: Job) -> bool:
+            return (
+                all(job.spec.get(name) == value for name, value in wanted.items())
+                and (asked.variant is None or asked.variant in job.spec["variants"])
+                and (asked.n_blocks is None or asked.n_blocks in job.spec["n_blocks"])
+            )
+
+        return holds
+    try:
+        digest = BenchmarkSpec.from_dict(asked.benchmark).digest()
+    except SpecError as error:
+        raise SpecError([problem.under("benchmark") for problem in error.problems]) from error
+    return lambda job: job.spec_digest == digest
+
+
+def _stored(store: Store, fits: Callable[[Job], bool]) -> list[Job]:
+    """Every job that fits, newest first, without results."""
     found, offset, total = [], 0, 1
     while offset < total:
         page, total = store.page(Filter(kind=KIND.name), limit=PAGE, offset=offset)
-        found += [job for job in page if job.spec_digest == digest]
+        found += [job for job in page if fits(job)]
         offset += PAGE
     return found

@@ -12,7 +12,9 @@ from frontend.logic.advice import choice_records, padding_records
 from frontend.logic.chain import Chain, write_chain
 from frontend.logic.geometry import Layer
 from frontend.sections import state, structure_data
+from frontend.sections.backend import client
 from frontend.sections.chart import chart
+from frontend.sections.verdict_view import show_layer_verdict
 from frontend.settings import api_url
 
 __all__ = ["show_advice"]
@@ -57,6 +59,13 @@ def show_advice() -> None:
                 icon=":material/hub:",
                 query_params={"chain": write_chain(Chain((layer,)).stacked(12)), "view": "advisor"},
             )
+        if st.toggle(
+            "What was measured of it",
+            key="reach.advice_verdict",
+            help="The decision that the newest stored run of these sizes supports: the same record as in the Layer lab.",
+        ):
+            size = {"in_features": layer.in_features, "out_features": layer.out_features}
+            show_layer_verdict(client(), size, layer.variant, layer.n_blocks)
     if found["choices"]:
         chart(
             advice_figure(found),

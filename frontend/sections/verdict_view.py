@@ -10,7 +10,7 @@ from frontend.logic.verdict import decision_words, figure_lines, other_records, 
 from frontend.schemas_verdict import VerdictJson
 from frontend.sections.backend import show_problem
 
-__all__ = ["show_verdict"]
+__all__ = ["show_layer_verdict", "show_verdict"]
 
 
 def show_verdict(api: ApiClient, run_id: str) -> None:
@@ -21,6 +21,20 @@ def show_verdict(api: ApiClient, run_id: str) -> None:
         if error.status == 404:
             return  # an older service, which decides nothing
         show_problem(error, heading="**No verdict:**")
+        return
+    _show(verdict)
+
+
+def show_layer_verdict(api: ApiClient, sizes: dict[str, int], variant: str, n_blocks: int) -> None:
+    """Draw the verdict of the newest stored run of a layer, or say that nothing was measured and where to do it."""
+    try:
+        verdict = api.verdict_on_layer(sizes, variant=variant, n_blocks=n_blocks)
+    except ApiProblemError as error:
+        if error.status != 404:
+            show_problem(error, heading="**No verdict:**")
+            return
+        st.info("Nothing of these sizes was measured with this n and variant yet.", icon=":material/timer_off:")
+        st.page_link("views/layer_lab.py", label="Measure it in the Layer lab", icon=":material/timer:")
         return
     _show(verdict)
 

@@ -120,3 +120,34 @@ def test_wrong_fields_are_named(
 def test_an_unknown_run_is_not_there(shared_client: TestClient) -> None:
     assert shared_client.post(VERDICTS, json={"run": "0" * 32}).status_code == 404
     assert shared_client.post(VERDICTS, json={"run": ""}).status_code == 404
+
+
+def test_a_layer_is_answered_by_the_newest_run_that_holds_it(client: TestClient) -> None:
+    asked = {"layer": {"in_features": 768, "out_features": 3072}, "variant": "it", "n_blocks": 4}
+    none = client.post(VERDICTS, json=asked)
+    assert (none.status_code, none.json()["detail"]) == (404, "No run of this layer is stored.")
+    older = keep(client, finished(candidate(1.5), candidate(0.5, n_blocks=8)))
+    newer = keep(client, finished(candidate(1.2), tokens=64))
+
+    assert client.post(VERDICTS, json=asked).json()["evidence"] == [newer]
+    assert client.post(VERDICTS, json=asked | {"n_blocks": 8}).json()["evidence"] == [older]
+    assert client.post(VERDICTS, json=asked | {"n_blocks": 16}).status_code == 404
+    other = {"in_features": 768, "out_features": 3072, "module": "feed_forward"}
+    assert client.post(VERDICTS, json=asked | {"layer": other}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"layer": 3}, {"layer"}),
+        ({"layer": {"in_features": 0, "width": 1}}, {"layer.in_features", "layer.out_features", "layer.width"}),
+        ({"layer": {"in_features": 8, "out_features": 8, "module": "x"}, "variant": "z"}, {"layer.module", "variant"}),
+        ({"layer": {"in_features": 8, "out_features": 8}, "n_blocks": [4]}, {"n_blocks"}),
+        ({"layer": {"in_features": 8, "out_features": 8}, "run": "0" * 32}, {"run"}),
+        ({}, {"run"}),
+    ],
+)
+def test_a_wrong_layer_is_named_field_by_field(client: TestClient, body: dict[str, Any], fields: set[str]) -> None:
+    answer = client.post(VERDICTS, json=body)
+    assert answer.status_code == 422, answer.text
+    assert {error["field"] for error in answer.json()["errors"]} == fields

@@ -1,9 +1,12 @@
 """The Reachability page through the entry script, against the real service."""
 
+import re
 from collections.abc import Callable
 
+import httpx
 import pytest
 from dashboard_tools import texts
+from service_tools import SMALL, ended
 from streamlit.testing.v1 import AppTest
 
 Open = Callable[..., AppTest]
@@ -108,3 +111,22 @@ def test_a_size_without_a_legal_n_gets_padded_ones(open_page: Open) -> None:
 
     assert "nothing is saved" in texts(page.warning)
     assert "772 → 772" in page.table[0].value.to_string()
+
+
+def test_the_advisor_shows_the_verdict_on_what_it_recommends_once_it_is_measured(
+    open_page: Open, service: httpx.Client
+) -> None:
+    page = open_page("reachability", view="advisor", advise_in="48", advise_out="96")
+    assert [toggle.label for toggle in page.toggle] == ["What was measured of it"]
+    page.toggle(key="reach.advice_verdict").set_value(True).run()
+    assert "Nothing of these sizes was measured" in texts(page.info)
+
+    recommended = re.search(r"Recommended: (\w\w) with n = (\d+)", texts(page.success))
+    assert recommended is not None
+    variant, n_blocks = recommended[1].lower(), int(recommended[2])
+    request = {"in_features": 48, "out_features": 96, "variants": [variant], "n_blocks": [n_blocks]}
+    run = service.post("/api/v1/benchmarks", json=SMALL | request).json()
+    assert ended(service, run["id"])["status"] == "succeeded"
+    page.run()
+    assert not page.exception
+    assert f"(run /api/v1/benchmarks/{run['id']})" in texts(page.markdown)
