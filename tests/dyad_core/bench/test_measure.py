@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch
@@ -187,11 +188,14 @@ def test_no_room_for_the_input_is_said_of_all(monkeypatch: pytest.MonkeyPatch) -
 
 
 class UnevenClock(SteadyClock):
-    """Every other sample takes half as long again, so that no interval ever gets narrow."""
+    """Every sample takes up to twice as long, by chance, so that no interval ever gets narrow."""
+
+    def __init__(self, unit_ms: float) -> None:
+        super().__init__(unit_ms)
+        self.random = Random(0)
 
     def sample_ms(self, call: object, calls: int) -> float:
-        self.turn = not getattr(self, "turn", False)
-        unit, self.unit_ms = self.unit_ms, self.unit_ms * (1.5 if self.turn else 1.0)
+        unit, self.unit_ms = self.unit_ms, self.unit_ms * (1.0 + self.random.random())
         try:
             return super().sample_ms(call, calls)
         finally:
