@@ -57,7 +57,9 @@ def test_two_runs_are_chosen_and_stand_side_by_side(page: Page, servers) -> None
         runs = [ended(client, answer["id"])["id"] for answer in answers]
     page.goto("/runs")
     for run_id in runs:
-        page.locator(f".st-key-run-{run_id}").get_by_text("compare", exact=True).click()
+        box = page.locator(f".st-key-run-{run_id}").get_by_text("compare", exact=True)
+        expect(box).to_have_count(1)  # while the page is drawn anew the old one stands beside the new
+        box.click()
         expect(page.get_by_text(re.compile(rf"chosen to compare: .*{run_id[:8]}"))).to_be_visible()
     page.get_by_role("button", name="Compare", exact=True).click()
 
