@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from dyad_core.bench import noise
-from dyad_core.bench.disturbance import DISTURBED, Moment
+from dyad_core.bench import BenchmarkSpec, noise, run_benchmark
+from dyad_core.bench.disturbance import DISTURBED, Moment, is_disturbed
 from dyad_core.bench.noise import Noise, NoiseWatch, Reading
 from dyad_core.bench.nvml import GpuReading
 from dyad_core.errors import SpecError
@@ -166,3 +166,22 @@ def test_one_spinning_process_beside_a_real_watch_marks_it() -> None:
     assert found.others_share > 0.5
     assert any("other work kept" in text for text in found.words())
     assert found.is_disturbed
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes cannot be put on one processor here")
+def test_a_real_run_beside_one_spinning_process_says_so() -> None:
+    usable = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(usable)})  # inherited by the process that spins and by the one that measures
+    try:
+        spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        try:
+            run = run_benchmark(BenchmarkSpec(256, 1024, tokens=256, n_blocks=(4,), threads=1, max_seconds=3.0))
+        finally:
+            spinner.kill()
+            spinner.wait()
+    finally:
+        os.sched_setaffinity(0, usable)
+    assert is_disturbed(run)
+    assert is_disturbed(run, "forward")
+    assert run.noise is not None
+    assert run.noise.is_disturbed
