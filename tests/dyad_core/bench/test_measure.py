@@ -3,43 +3,23 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 
 import pytest
 import torch
+from measuring_tools import SteadyClock
+from measuring_tools import small as spec
 from torch import Tensor
 
-from dyad_core.bench import BenchmarkRun, BenchmarkSpec, Progress, calling, session
+from dyad_core.bench import BenchmarkRun, BenchmarkSpec, Progress, session
 from dyad_core.bench import measure as measuring
 from dyad_core.bench.kept_ceilings import ceilings_path, machine_identity
-from dyad_core.bench.looks import MAX_ROUNDS, MIN_ROUNDS, critical_value
+from dyad_core.bench.looks import MIN_ROUNDS, critical_value
 from dyad_core.bench.machine import usable_cores
 from dyad_core.bench.measure import measure
 from dyad_core.bench.statistics import paired_speedup, quartiles
 from dyad_core.errors import ImplementationError
 from dyad_core.ops import registry
 from dyad_core.ops.eager import linear_eager
-
-
-class SteadyClock:
-    """Makes each call once and says it took as long as its place among the candidates, in ms."""
-
-    def __init__(self, unit_ms: float = 10.0) -> None:
-        self.unit_ms, self.now_s = unit_ms, 0.0
-        self.order: dict[object, int] = {}
-
-    def seconds(self) -> float:
-        return self.now_s
-
-    def sample_ms(self, call: object, calls: int) -> float:
-        call()
-        place = self.order.setdefault(call, len(self.order) + 1)
-        self.now_s += self.unit_ms * place * calls / 1000
-        return self.unit_ms * place
-
-
-def spec(**changes: object) -> BenchmarkSpec:
-    return BenchmarkSpec(**{"in_features": 24, "out_features": 48, "tokens": 16, "max_seconds": 9.5, **changes})
 
 
 @pytest.fixture
@@ -187,83 +167,6 @@ def test_no_room_for_the_input_is_said_of_all(monkeypatch: pytest.MonkeyPatch) -
     assert {(each.outcome, each.detail) for each in run.candidates} == {("out_of_memory", "no room")}
 
 
-class UnevenClock(SteadyClock):
-    """Every sample takes up to twice as long, by chance, so that no interval ever gets narrow."""
-
-    def __init__(self, unit_ms: float) -> None:
-        super().__init__(unit_ms)
-        self.random = Random(0)
-
-    def sample_ms(self, call: object, calls: int) -> float:
-        unit, self.unit_ms = self.unit_ms, self.unit_ms * (1.0 + self.random.random())
-        try:
-            return super().sample_ms(call, calls)
-        finally:
-            self.unit_ms = unit
-
-
-def test_the_budget_is_kept_but_the_fewest_rounds_are_always_taken() -> None:
-    slow = measure(spec(n_blocks=[4], max_seconds=1.0), clock=UnevenClock(unit_ms=1000.0))
-    assert len(slow.candidates[0].samples_ms) == MIN_ROUNDS
-    assert slow.sampling[0].stopped == "budget"
-    assert any("budget was spent after 8 rounds" in warning for warning in slow.warnings)
-    ample = measure(spec(n_blocks=[4]), clock=UnevenClock(unit_ms=1.0))
-    assert (ample.sampling[0].stopped, ample.sampling[0].rounds) == ("rounds", MAX_ROUNDS)
-    assert not any("budget was spent" in warning for warning in ample.warnings)
-
-
-def test_sampling_stops_when_the_interval_is_as_narrow_as_wished() -> None:
-    run = measure(spec(n_blocks=[4], passes=["forward", "train_step"]), clock=SteadyClock())
-    assert [(each.pass_, each.stopped, each.rounds, each.looks) for each in run.sampling] == [
-        ("forward", "target", MIN_ROUNDS, 1),
-        ("train_step", "target", MIN_ROUNDS, 1),
-    ]
-    assert all(each.widest_interval == 0.0 and each.target_interval == 0.02 for each in run.sampling)
-    wide = measure(spec(n_blocks=[4], target_interval=0.9), clock=UnevenClock(unit_ms=1.0))
-    assert wide.sampling[0].stopped == "target"
-    assert wide.sampling[0].rounds < MAX_ROUNDS
-
-
-@pytest.mark.parametrize(
-    ("module", "implementation"),
-    [("linear", "auto"), ("linear", "original_feature_major"), ("linear", "concat"), ("feed_forward", "auto")],
-)
-def test_every_pass_is_measured_for_both_sides(
-    module: str, implementation: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(calling, "cache_bytes", lambda _: 10_000)  # thousands of copies of a tiny layer otherwise
-    passes = ["forward", "backward_input", "backward_weight", "train_step", "decode"]
-    request = spec(n_blocks=[4], variants=["it", "dt"], passes=passes, module=module, implementations=[implementation])
-    run = measure(request, clock=SteadyClock())
-    assert [each.detail for each in run.candidates if not each.has_speed] == []
-    assert len(run.candidates) == 3 * len(passes)
-    for each in run.candidates:
-        assert each.memory is not None
-        assert each.memory_predicted is not None
-        assert (each.operations or 0) > 0
-        assert (each.bytes_moved or 0) > 0
-        with_optimizer = each.pass_ == "train_step"
-        assert (each.memory.optimizer_state_bytes or 0) > 0 if with_optimizer else not each.memory.optimizer_state_bytes
-
-
-def test_several_seeds_are_each_checked_and_taken_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[int] = []
-    real = calling.Caller.redraw
-
-    def redraw(self: calling.Caller, seed: int) -> None:
-        drawn.append(seed)
-        real(self, seed)
-
-    monkeypatch.setattr(calling.Caller, "redraw", redraw)
-    checked: list[int] = []
-    real_check = session.check
-    monkeypatch.setattr(session, "check", lambda *of, seed: checked.append(seed) or real_check(*of, seed=seed))
-    run = measure(spec(n_blocks=[4], passes=["train_step"], n_seeds=3, seed=7), clock=SteadyClock())
-    assert [each.detail for each in run.candidates if not each.has_speed] == []
-    assert sorted(set(checked)) == [7, 8, 9]
-    assert drawn[:4] == [8, 9, 7, 8]
-
-
 def test_a_run_with_time_for_it_holds_the_ceilings_and_places_every_candidate(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -300,46 +203,6 @@ def test_noise_is_recorded_before_during_and_after() -> None:
     assert noise is not None
     assert noise.before.load_average_1min is not None
     assert noise.after.at_s > noise.before.at_s
-
-
-def test_a_second_dense_twin_is_the_control() -> None:
-    run = measure(spec(n_blocks=[4], peers=["dense_again"]), clock=SteadyClock())
-    control = run.candidates[-1]
-    assert (control.variant, control.label, control.limit, control.n_blocks) == (
-        "dense_again",
-        "dense_again",
-        1.0,
-        None,
-    )
-    assert control.parameters == run.candidates[0].parameters
-    assert "a second dense twin is called slower than the first" in run.reading  # this clock's third call takes 3 units
-
-
-def test_a_training_step_leaves_the_weights_as_they_were_checked() -> None:
-    for optimizer in ("none", "sgd", "adamw"):
-        run = measure(spec(n_blocks=[4], passes=["train_step"], optimizer=optimizer), clock=SteadyClock())
-        assert all(each.has_speed for each in run.candidates)
-        sizes = [each.memory.optimizer_state_bytes for each in run.candidates if each.memory]
-        if optimizer == "adamw":  # two moments of every parameter, and one count each
-            assert sizes == [
-                8 * (each.parameters + 48) + 4 * parts for each, parts in zip(run.candidates, (2, 3), strict=True)
-            ]
-        else:
-            assert sizes == [0, 0]
-
-
-def test_the_precision_of_products_is_set_for_the_measurement_only() -> None:
-    before = torch.get_float32_matmul_precision()
-    run = measure(spec(n_blocks=[4], float32_matmul_precision="high"), clock=SteadyClock())
-    assert run.environment.float32_matmul_precision == "high"
-    assert torch.get_float32_matmul_precision() == before
-
-
-def test_a_flushed_cache_and_compiled_modules_are_measured() -> None:
-    flushed = measure(spec(n_blocks=[4], cache="flushed", max_seconds=0.2))
-    assert all(each.has_speed for each in flushed.candidates)
-    compiled = measure(spec(n_blocks=[4], compile=True), clock=SteadyClock())
-    assert [each.detail for each in compiled.candidates if not each.has_speed] == []
 
 
 def test_progress_tells_stages_figures_and_never_goes_back() -> None:
