@@ -7,6 +7,8 @@ import math
 import threading
 from collections.abc import Callable
 
+from made_up import ENVIRONMENT
+
 from dyad_core.bench import BenchmarkRun, BenchmarkSpec, Candidate, Environment
 from dyad_core.bench.results import compared
 from dyad_core.errors import BenchmarkCancelled, BenchmarkTimeout
@@ -16,26 +18,7 @@ __all__ = ["HERE", "Simulated", "Truth", "slope"]
 Truth = Callable[[int, int, int, str], float]
 """The true speed-up by width, tokens, n and pass."""
 
-HERE = Environment(
-    hostname="box",
-    platform="Linux",
-    python_version="3.12.1",
-    torch_version="2.13.0",
-    numpy_version="2.4.0",
-    dyad_version="0.1.0",
-    device="cpu",
-    device_name="AMD EPYC",
-    cpu_name="AMD EPYC",
-    cpu_cores=2,
-    cpu_capability="AVX2",
-    threads=2,
-    memory_total_bytes=2**34,
-    memory_available_bytes=2**33,
-    dtype="float32",
-    dtype_emulated=False,
-    float32_matmul_precision="highest",
-    load_average_1min=0.1,
-)
+HERE = ENVIRONMENT
 
 
 def slope(border: float, *, by_width: float = 0.5, by_tokens: float = 0.0, tokens: float = 256.0) -> Truth:

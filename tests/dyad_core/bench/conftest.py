@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 
 import pytest
+from made_up import ENVIRONMENT
 
 from dyad_core.bench import BenchmarkRun, BenchmarkSpec, Candidate, Correctness, Environment, MemoryUse
 from dyad_core.bench.results import compared
@@ -45,27 +46,7 @@ def scripted_clock() -> type[ScriptedClock]:
 
 @pytest.fixture
 def environment() -> Environment:
-    return Environment(
-        hostname="box",
-        platform="Linux",
-        python_version="3.12.1",
-        torch_version="2.13.0",
-        numpy_version="2.4.0",
-        dyad_version="0.1.0",
-        device="cpu",
-        device_name="AMD EPYC",
-        cpu_name="AMD EPYC",
-        cpu_cores=2,
-        cpu_capability="AVX2",
-        threads=2,
-        memory_total_bytes=2**34,
-        memory_available_bytes=2**33,
-        dtype="float32",
-        dtype_emulated=False,
-        float32_matmul_precision="highest",
-        load_average_1min=0.1,
-        allocator={"MALLOC_ARENA_MAX": "2"},
-    )
+    return dataclasses.replace(ENVIRONMENT, allocator={"MALLOC_ARENA_MAX": "2"})
 
 
 @pytest.fixture

@@ -5,26 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
+from made_up import CEILINGS as QUIET
 
 from dyad_core.bench import kept_ceilings
-from dyad_core.bench.ceilings import Ceilings, Rate
+from dyad_core.bench.ceilings import Ceilings
 from dyad_core.cli import main
-
-QUIET = Ceilings(
-    device="cpu",
-    device_name="AMD EPYC",
-    dtype="float32",
-    threads=2,
-    float32_matmul_precision="highest",
-    flops_per_s=Rate(2e11, 1.9e11, 2.1e11),
-    bytes_per_s=Rate(2e10, 1.9e10, 2.1e10),
-    launch_us=Rate(2.0, 1.9, 2.1),
-    matrix_side=2048,
-    copy_bytes=2**27,
-    others_share=0.0,
-    measured_at="2026-01-02T03:04:05+00:00",
-    versions={"torch": "2.13.0"},
-)
 
 
 @pytest.fixture
