@@ -8,25 +8,20 @@ from typing import Literal
 
 import streamlit as st
 
-from frontend.client import ApiClient, ApiProblemError, BackendUnreachableError
+from frontend.client import ApiClient
 from frontend.logic import words
 from frontend.logic.crossover import STOPPED, disturbance_of, growing_maps, known_points, maps_of
 from frontend.logic.listing import origin_words
 from frontend.logic.run_words import chart_note, environment_line
 from frontend.schemas import RunRecord
 from frontend.schemas_sweep import SweepRecord, SweepResult
-from frontend.sections.backend import show_problem, show_unreachable, show_warnings
+from frontend.sections.backend import show_warnings
 from frontend.sections.crossover_form import submit
 from frontend.sections.crossover_map import show_maps
+from frontend.sections.job_state import show_ending, show_progress, times
 from frontend.sections.polling import polling_panel
 
 __all__ = ["crossover_view"]
-
-ENDINGS = {
-    "failed": ("The sweep failed", ":material/error:"),
-    "cancelled": ("The sweep was cancelled", ":material/cancel:"),
-    "interrupted": ("The sweep was interrupted: the service stopped while it was measuring", ":material/power_off:"),
-}
 
 
 def crossover_view(api: ApiClient, record: SweepRecord) -> None:
@@ -64,22 +59,15 @@ def spec_words(record: SweepRecord) -> str:
 
 def _show_progress(api: ApiClient, record: SweepRecord) -> None:
     progress = record.get("progress") or {}
-    with st.container(horizontal=True, vertical_alignment="center"):
-        with st.container():
-            if record["status"] == "queued":
-                place = record.get("queue_position")
-                waiting = f"Waiting in the queue, position {place}" if place else "Waiting in the queue"
-                st.progress(0.0, text=f"{waiting}. One measurement runs at a time.")
-            else:
-                parts = [f"**{words.plural(progress.get('done') or 0, 'size')} measured**"]
-                parts += [progress["message"]] if progress.get("message") else []
-                if progress.get("elapsed_s") is not None:
-                    parts.append(f"{words.duration(progress['elapsed_s'])} elapsed")
-                if progress.get("eta_s") is not None:
-                    parts.append(f"about {words.duration(progress['eta_s'])} left")
-                st.progress(min(1.0, max(0.0, progress.get("fraction") or 0.0)), text=" · ".join(parts))
-        if st.button("Cancel", icon=":material/stop:", key="crossover.cancel"):
-            _cancel(api, record["id"])
+    parts = [f"**{words.plural(progress.get('done') or 0, 'size')} measured**"]
+    parts += [progress["message"]] if progress.get("message") else []
+    show_progress(
+        record,
+        " · ".join([*parts, *times(progress)]),
+        partial(api.cancel_sweep, record["id"]),
+        key="crossover.cancel",
+        waiting="One measurement runs at a time.",
+    )
     show_warnings(record.get("warnings") or [])
     points = known_points(record)
     if points:
@@ -95,17 +83,6 @@ def _conditions(record: SweepRecord, result: SweepResult | None) -> str:
     text = chart_note({**spec, "tokens": 0}, environment)
     # The tokens are an axis here.
     return text.replace(" · 0 tokens", "")
-
-
-def _cancel(api: ApiClient, sweep_id: str) -> None:
-    try:
-        api.cancel_sweep(sweep_id)
-    except ApiProblemError as error:
-        show_problem(error)
-    except BackendUnreachableError as error:
-        show_unreachable(error)
-    else:
-        st.rerun()
 
 
 def _show_result(api: ApiClient, record: SweepRecord, result: SweepResult) -> None:
@@ -155,10 +132,7 @@ def _go_on_button(api: ApiClient, record: SweepRecord) -> None:
 
 
 def _show_ending(api: ApiClient, record: SweepRecord) -> None:
-    title, icon = ENDINGS.get(record["status"], (f"The sweep is {record['status']}", ":material/info:"))
-    error = record.get("error") or {}
-    text = f"**{title}.** {error.get('detail') or error.get('title') or ''}"
-    (st.info if record["status"] == "cancelled" else st.error)(text, icon=icon)
+    show_ending(record, "sweep", did="was measuring")
     points = known_points(record)
     if points:
         st.markdown("What was measured until then is kept:")

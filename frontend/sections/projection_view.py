@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from frontend.client import ApiClient, ApiProblemError, BackendUnreachableError
+from frontend.client import ApiClient
 from frontend.figures.energies import energies_alt, energies_figure
 from frontend.figures.spectrum import spectrum_alt, spectrum_figure
 from frontend.figures.weights import PARTS, weights_alt, weights_figure
@@ -17,18 +17,13 @@ from frontend.logic.picture import decode_picture, weight_records
 from frontend.logic.projection import candidate_label, candidate_records, sentences, source_line, spectrum_records
 from frontend.schemas_weights import ExaminationJson, JobRecord, ProjectionResult, ReorderingJson
 from frontend.sections import structure_data
-from frontend.sections.backend import show_problem, show_unreachable, show_warnings
+from frontend.sections.backend import show_warnings
 from frontend.sections.chart import chart
+from frontend.sections.job_state import show_ending, show_progress, times
 from frontend.sections.polling import polling_panel
 from frontend.settings import api_url
 
 __all__ = ["projection_view"]
-
-ENDINGS = {
-    "failed": ("The projection failed", ":material/error:"),
-    "cancelled": ("The projection was cancelled", ":material/cancel:"),
-    "interrupted": ("The projection was interrupted: the service stopped while it ran", ":material/power_off:"),
-}
 
 
 def projection_view(api: ApiClient, record: JobRecord) -> None:
@@ -45,35 +40,13 @@ def _show(api: ApiClient, record: JobRecord) -> None:
         show_warnings(record.get("warnings") or [])
         _show_result(result)
     else:
-        title, icon = ENDINGS.get(record["status"], (f"The projection is {record['status']}", ":material/info:"))
-        error = record.get("error") or {}
-        text = f"**{title}.** {error.get('detail') or error.get('title') or ''}"
-        (st.info if record["status"] == "cancelled" else st.error)(text, icon=icon)
+        show_ending(record, "projection", did="ran")
 
 
 def _show_progress(api: ApiClient, record: JobRecord) -> None:
     progress = record.get("progress") or {}
-    with st.container(horizontal=True, vertical_alignment="center"):
-        with st.container():
-            if record["status"] == "queued":
-                place = record.get("queue_position")
-                st.progress(0.0, text="Waiting in the queue" + (f", position {place}" if place else "") + ".")
-            else:
-                parts = [f"**{(progress.get('message') or 'starting').capitalize()}**"]
-                if progress.get("elapsed_s") is not None:
-                    parts.append(f"{words.duration(progress['elapsed_s'])} elapsed")
-                if progress.get("eta_s") is not None:
-                    parts.append(f"about {words.duration(progress['eta_s'])} left")
-                st.progress(min(1.0, max(0.0, progress.get("fraction") or 0.0)), text=" · ".join(parts))
-        if st.button("Cancel", icon=":material/stop:", key="weights.cancel"):
-            try:
-                api.cancel_job(record["id"])
-            except ApiProblemError as error:
-                show_problem(error)
-            except BackendUnreachableError as error:
-                show_unreachable(error)
-            else:
-                st.rerun()
+    text = " · ".join([f"**{(progress.get('message') or 'starting').capitalize()}**", *times(progress)])
+    show_progress(record, text, partial(api.cancel_job, record["id"]), key="weights.cancel")
 
 
 def _show_result(result: ProjectionResult) -> None:

@@ -7,14 +7,15 @@ from functools import partial
 
 import streamlit as st
 
-from frontend.client import ApiClient, ApiProblemError, BackendUnreachableError
+from frontend.client import ApiClient
 from frontend.logic import words
 from frontend.logic.listing import origin_words
 from frontend.logic.run_words import spec_line, speedups
 from frontend.schemas import RunRecord
 from frontend.schemas_runs import CandidateJson
-from frontend.sections.backend import show_problem, show_unreachable, show_warnings
+from frontend.sections.backend import show_warnings
 from frontend.sections.candidates_view import show_candidates
+from frontend.sections.job_state import show_ending, show_progress, times
 from frontend.sections.polling import polling_panel
 from frontend.sections.results import show_result
 
@@ -31,11 +32,6 @@ STAGES = {
     "timing": "Timing in interleaved rounds",
     "memory": "Measuring memory",
     "finished": "Finishing",
-}
-ENDINGS = {
-    "failed": ("The run failed", ":material/error:"),
-    "cancelled": ("The run was cancelled", ":material/cancel:"),
-    "interrupted": ("The run was interrupted: the service stopped while it was measuring", ":material/power_off:"),
 }
 
 
@@ -59,18 +55,13 @@ def _show(api: ApiClient, record: RunRecord) -> None:
 
 def _show_progress(api: ApiClient, record: RunRecord) -> None:
     progress = record.get("progress") or {}
-    with st.container(horizontal=True, vertical_alignment="center"):
-        with st.container():
-            if record["status"] == "queued":
-                place = record.get("queue_position")
-                waiting = f"Waiting in the queue, position {place}" if place else "Waiting in the queue"
-                st.progress(
-                    0.0, text=f"{waiting}. One measurement runs at a time, so that runs do not disturb each other."
-                )
-            else:
-                st.progress(min(1.0, max(0.0, progress.get("fraction") or 0.0)), text=_progress_words(record))
-        if st.button("Cancel", icon=":material/stop:", key="lab.cancel"):
-            _cancel(api, record["id"])
+    show_progress(
+        record,
+        _progress_words(record),
+        partial(api.cancel, record["id"]),
+        key="lab.cancel",
+        waiting="One measurement runs at a time, so that runs do not disturb each other.",
+    )
     show_warnings(record.get("warnings") or [])
     candidates = _settled(record["id"], progress.get("candidates") or [])
     if candidates:
@@ -94,33 +85,11 @@ def _progress_words(record: RunRecord) -> str:
     stage = STAGES.get(progress.get("stage", ""), "Starting")
     message = progress.get("message") or ""
     parts = [f"**{stage}**" + (f": {message}" if message else "")]
-    if progress.get("elapsed_s") is not None:
-        parts.append(f"{words.duration(progress['elapsed_s'])} elapsed")
-    if progress.get("eta_s") is not None:
-        parts.append(f"about {words.duration(progress['eta_s'])} left")
-    return " · ".join(parts)
-
-
-def _cancel(api: ApiClient, run_id: str) -> None:
-    try:
-        api.cancel(run_id)
-    except ApiProblemError as error:
-        show_problem(error)
-    except BackendUnreachableError as error:
-        show_unreachable(error)
-    else:
-        st.rerun()
+    return " · ".join([*parts, *times(progress)])
 
 
 def _show_ending(record: RunRecord) -> None:
-    title, icon = ENDINGS.get(record["status"], (f"The run is {record['status']}", ":material/info:"))
-    error = record.get("error") or {}
-    detail = error.get("detail") or error.get("title") or ""
-    text = f"**{title}.** {detail}" if detail else f"**{title}.**"
-    if record["status"] == "cancelled":
-        st.info(text, icon=icon)
-    else:
-        st.error(text, icon=icon)
+    show_ending(record, "run", did="was measuring")
     candidates = (record.get("progress") or {}).get("candidates") or []
     if candidates:
         st.markdown("What was measured until then, **not a result**:")
