@@ -9,6 +9,7 @@
     ├── ImplementationError        an implementation cannot run here (missing device or package)
     └── BenchmarkError             a measurement could not be made
         ├── BenchmarkFailed        the measuring process ended without a result
+        │   └── BenchmarkMemoryLimit  it held more memory than it was allowed
         ├── BenchmarkCancelled     the caller asked it to stop
         └── BenchmarkTimeout       it ran past its time limit
 
@@ -17,6 +18,7 @@ Every message is a sentence: which field, the rule, what came, what would do.
 
 from __future__ import annotations
 
+import signal
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ __all__ = [
     "BenchmarkCancelled",
     "BenchmarkError",
     "BenchmarkFailed",
+    "BenchmarkMemoryLimit",
     "BenchmarkTimeout",
     "DyadError",
     "ImplementationError",
@@ -123,13 +126,45 @@ class BenchmarkFailed(BenchmarkError):  # noqa: N818 - the event, as its family 
     Attributes:
         exit_code: of the process, negative for a signal; None when it had to be killed or is not known.
         stderr_tail: last lines of its error output.
+        peak_bytes: resident memory that it and what it started held at most, as far as it was looked at; 0 when it was not.
     """
 
-    def __init__(self, message: str, *, exit_code: int | None = None, stderr_tail: str = "") -> None:
+    def __init__(
+        self, message: str, *, exit_code: int | None = None, stderr_tail: str = "", peak_bytes: int = 0
+    ) -> None:
         """Join the sentence and the error output."""
         super().__init__(f"{message}\n{stderr_tail}" if stderr_tail else message)
         self.exit_code = exit_code
         self.stderr_tail = stderr_tail
+        self.peak_bytes = peak_bytes
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether SIGKILL ended it, which is what the system does when memory runs out."""
+        return self.exit_code == -signal.SIGKILL
+
+
+class BenchmarkMemoryLimit(BenchmarkFailed):
+    """The process held more memory than it was allowed, and was killed.
+
+    Attributes:
+        limit_bytes: what it was allowed.
+        held_bytes: what it and what it started held when it was killed.
+    """
+
+    def __init__(self, name: str, *, limit_bytes: int, held_bytes: int) -> None:
+        """Say what was allowed and what it held."""
+        message = f"the {name} held {held_bytes / 2**30:.2f} GiB where its limit is {limit_bytes / 2**30:.2f} GiB, and was killed"
+        super().__init__(message, exit_code=-signal.SIGKILL, peak_bytes=held_bytes)
+        self.name, self.limit_bytes, self.held_bytes = name, limit_bytes, held_bytes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the figures, so that the error crosses a process boundary whole."""
+        return _memory_limit, (self.name, self.limit_bytes, self.held_bytes)
+
+
+def _memory_limit(name: str, limit_bytes: int, held_bytes: int) -> BenchmarkMemoryLimit:
+    return BenchmarkMemoryLimit(name, limit_bytes=limit_bytes, held_bytes=held_bytes)
 
 
 class BenchmarkCancelled(BenchmarkError):  # noqa: N818 - the event, as its family name says

@@ -6,11 +6,11 @@ import dataclasses
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, Literal
 
 from dyad_core.bench.allocator import SETTINGS
 from dyad_core.bench.preflight import preflight
-from dyad_core.bench.process import Work, run_process
+from dyad_core.bench.process import RunWork, Work, run_process
 from dyad_core.bench.progress import OnProgress, Progress
 from dyad_core.bench.results import BenchmarkRun
 from dyad_core.bench.spec import BenchmarkSpec
@@ -27,6 +27,8 @@ def run_benchmark(
     on_progress: OnProgress | None = None,
     cancel: threading.Event | None = None,
     timeout_s: float | None = None,
+    run_work: RunWork = run_process,
+    check: Literal["here", "there"] = "here",
 ) -> BenchmarkRun:
     """Measure ``spec`` in a process of its own and return the run; blocks until it is done.
 
@@ -35,13 +37,17 @@ def run_benchmark(
         on_progress: called in this thread with the state at least every few rounds; if it raises, the
             measurement is ended and the exception goes on.
         cancel: set it from another thread to end the measurement within two seconds.
-        timeout_s: most seconds the whole may take; None for no limit.
+        timeout_s: most seconds the measuring process may take; None for no limit.
+        run_work: runs the measuring process, here or on another machine.
+        check: where the request is held against the machine: ``"here"`` before anything is started, or ``"there"``, in the
+            measuring process of another machine.
 
     Raises:
-        SpecError: the request does not suit this machine; nothing was started.
+        SpecError: the request does not suit the machine; nothing was measured.
         BenchmarkFailed: the process ended without a result; says exit code and last error lines.
         BenchmarkCancelled: ``cancel`` was set.
         BenchmarkTimeout: ``timeout_s`` passed.
+        BenchmarkMemoryLimit: the process held more memory than ``run_work`` allows it.
     """
     start = time.monotonic()
 
@@ -52,13 +58,12 @@ def run_benchmark(
     def on_message(message: dict[str, Any]) -> None:
         report(Progress.from_dict(message))
 
-    warnings = preflight(spec)
+    warnings = preflight(spec) if check == "here" else []
     if cancel is not None and cancel.is_set():
         raise BenchmarkCancelled("the benchmark was cancelled before it started")
     report(Progress("starting", 0, 1, 0.0, "starting the measuring process", 0.0))
-    deadline = None if timeout_s is None else start + timeout_s
-    request = {"spec": spec.to_dict(), "warnings": warnings}
+    request = {"spec": spec.to_dict(), "warnings": warnings, "check": check == "there"}
     settings = SETTINGS[spec.allocator]
     work = Work(COMMAND, request, name="benchmark", process_name="measuring process", environment=settings)
-    run = run_process(work, on_message=on_message, cancel=cancel, deadline=deadline, timeout_s=timeout_s)
+    run = run_work(work, on_message=on_message, cancel=cancel, timeout_s=timeout_s)
     return BenchmarkRun.from_dict(run)

@@ -20,19 +20,28 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
+from dyad_core.bench import tree
 from dyad_core.bench.child import child_environment
-from dyad_core.errors import BenchmarkCancelled, BenchmarkFailed, BenchmarkTimeout, Problem, SpecError
+from dyad_core.errors import (
+    BenchmarkCancelled,
+    BenchmarkFailed,
+    BenchmarkMemoryLimit,
+    BenchmarkTimeout,
+    Problem,
+    SpecError,
+)
 
-__all__ = ["Work", "run_process"]
+__all__ = ["RunWork", "Work", "run_process"]
 
 RECORD_SEPARATOR = b"\x1e"
-# An event has no file descriptor to wait on beside the pipe, so it is looked at four times a second.
-CANCEL_INTERVAL_S = 0.25
+# An event has no file descriptor to wait on beside the pipe, and the memory of a process tells nobody that it grew, so
+# both are looked at four times a second.
+LOOK_INTERVAL_S = 0.25
 # After its last word a process may take this long to end.
 EXIT_GRACE_S = 10.0
 TAIL_LINES = 20
@@ -57,13 +66,30 @@ class Work:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
+class RunWork(Protocol):
+    """How work is run: :func:`run_process` on this machine, or what does the same on another one."""
+
+    def __call__(
+        self,
+        work: Work,
+        /,
+        *,
+        on_message: Callable[[dict[str, Any]], None],
+        cancel: threading.Event | None,
+        timeout_s: float | None,
+    ) -> Any:
+        """Run it and return its result; raises as :func:`run_process` does."""
+
+
 def run_process(
     work: Work,
+    /,
     *,
     on_message: Callable[[dict[str, Any]], None],
     cancel: threading.Event | None = None,
-    deadline: float | None = None,
     timeout_s: float | None = None,
+    memory_limit_bytes: int | None = None,
+    cpus: Iterable[int] | None = None,
 ) -> Any:
     """Start the process, hand on what it reports, and return its result; blocks until it is gone.
 
@@ -71,35 +97,42 @@ def run_process(
         work: what to run.
         on_message: told of every report, in this thread; if it raises, the process is killed and the error goes on.
         cancel: set it from another thread to end the process within two seconds.
-        deadline: moment of ``time.monotonic()`` at which it is killed; None for no limit.
-        timeout_s: the limit that ``deadline`` stands for, for the message.
+        timeout_s: after so many seconds it is killed; None for no limit.
+        memory_limit_bytes: it is killed when it and what it started hold more resident memory; None for no limit.
+        cpus: logical processors that it is confined to; None leaves it those of this process.
 
     Raises:
         SpecError: the process found the request wrong.
         BenchmarkFailed: it ended without a result; says exit code and last error lines.
         BenchmarkCancelled: ``cancel`` was set.
-        BenchmarkTimeout: ``deadline`` passed.
+        BenchmarkTimeout: ``timeout_s`` passed.
+        BenchmarkMemoryLimit: it held more than ``memory_limit_bytes``.
     """
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
     with tempfile.TemporaryDirectory(prefix="dyad-work-") as folder, _started(work, Path(folder)) as process:
         result_path = Path(folder) / "result.json"
+        if cpus is not None and hasattr(os, "sched_setaffinity"):
+            with contextlib.suppress(ProcessLookupError):  # dead already, which its exit code will tell
+                os.sched_setaffinity(process.pid, cpus)
         _send(process, {**work.request, "result_path": str(result_path)})
-        wait = Wait(work.name, cancel, deadline, timeout_s)
+        wait = Wait(work.name, process.pid, cancel, deadline, timeout_s, memory_limit_bytes)
         for message in _messages(process, wait):
             on_message(message)
         exit_code = _exit_code(process, wait)
-        return _result(work, result_path, exit_code, _tail(Path(folder) / "stderr"))
+        return _result(work, result_path, exit_code, _tail(Path(folder) / "stderr"), wait.peak_bytes)
 
 
 @contextlib.contextmanager
 def _started(work: Work, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the process; on the way out its whole group is killed, it is reaped, and its pipes are closed."""
+    """Start the process; on the way out it and all it started are killed, it is reaped, and its pipes are closed."""
+    mark = tree.make_mark()
     with (folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
             work.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env={**child_environment(), **work.environment},
+            env={**child_environment(), **work.environment, tree.MARK: mark},
             start_new_session=True,
         )
     try:
@@ -109,20 +142,24 @@ def _started(work: Work, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        tree.end_marked(mark)  # whatever left the group
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Wait:
-    """What ends the waiting: the caller, or the clock."""
+    """What ends the waiting: the caller, the clock, or the memory that is held."""
 
     name: str
+    pid: int
     cancel: threading.Event | None
     deadline: float | None
     timeout_s: float | None
+    memory_limit_bytes: int | None
+    peak_bytes: int = 0
 
     def check(self) -> None:
         """Raise if it is time to stop."""
@@ -130,10 +167,14 @@ class Wait:
             raise BenchmarkCancelled(f"the {self.name} was cancelled and its process killed")
         if self.deadline is not None and time.monotonic() >= self.deadline:
             raise BenchmarkTimeout(f"the {self.name} ran past its limit of {self.timeout_s:g} s and was killed")
+        held = tree.resident_bytes(self.pid)
+        self.peak_bytes = max(self.peak_bytes, held)
+        if self.memory_limit_bytes is not None and held > self.memory_limit_bytes:
+            raise BenchmarkMemoryLimit(self.name, limit_bytes=self.memory_limit_bytes, held_bytes=held)
 
     def slice_s(self) -> float | None:
         """How long to sleep before looking again; None is until something happens."""
-        slices = [] if self.cancel is None else [CANCEL_INTERVAL_S]
+        slices = [] if self.cancel is None and self.memory_limit_bytes is None else [LOOK_INTERVAL_S]
         if self.deadline is not None:
             slices.append(max(0.0, self.deadline - time.monotonic()))
         return min(slices, default=None)
@@ -181,24 +222,25 @@ def _exit_code(process: subprocess.Popen[bytes], wait: Wait) -> int | None:
     return None
 
 
-def _result(work: Work, path: Path, exit_code: int | None, tail: str) -> Any:
+def _result(work: Work, path: Path, exit_code: int | None, tail: str, peak_bytes: int) -> Any:
     answer = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if "problems" in answer:
         raise SpecError([Problem(**problem) for problem in answer["problems"]])
     if "result" in answer and exit_code == 0:
         return answer["result"]
     reason = f" with {answer['error']}" if "error" in answer else ""
-    message = f"the {work.process_name} {_ended(exit_code)}{reason} before it had a result"
-    raise BenchmarkFailed(message, exit_code=exit_code, stderr_tail=tail)
+    message = f"the {work.process_name} {_ended(exit_code, peak_bytes)}{reason} before it had a result"
+    raise BenchmarkFailed(message, exit_code=exit_code, stderr_tail=tail, peak_bytes=peak_bytes)
 
 
-def _ended(exit_code: int | None) -> str:
+def _ended(exit_code: int | None, peak_bytes: int) -> str:
     if exit_code is None:
         return f"did not end within {EXIT_GRACE_S:g} s of closing its output"
     if exit_code >= 0:
         return f"ended with exit code {exit_code}"
     name = signal.Signals(-exit_code).name
-    memory = " (the system does this when memory runs out)" if name == "SIGKILL" else ""
+    held = f"; it held {peak_bytes / 2**30:.2f} GiB when last looked at" if peak_bytes else ""
+    memory = f" (the system does this when memory runs out{held})" if name == "SIGKILL" else ""
     return f"was killed by {name}{memory}, exit code {exit_code},"
 
 

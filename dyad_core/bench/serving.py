@@ -7,6 +7,7 @@ that a library's stray print can never pass for one. The result is one file, wri
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -32,6 +33,7 @@ def serve(work: Callable[[dict[str, Any], Report], Any]) -> int:
     """Read one request, do ``work(request, report)``, deliver what it returns and return the exit code."""
     channel = os.dup(1)
     os.dup2(2, 1)  # whatever prints from here on goes to the error output
+    _volunteer()
     request = json.loads(_first_line(0))
     result_path = Path(request.pop("result_path"))
     threading.Thread(target=_end_with_parent, args=(result_path.parent,), daemon=True).start()
@@ -54,6 +56,12 @@ def leave(code: int) -> NoReturn:
     """End the process. Not a plain return: tearing torch and CUDA down takes long and can fail, after all is done."""
     sys.stderr.flush()
     os._exit(code)
+
+
+def _volunteer() -> None:
+    """Be the one that the system kills when memory runs out, rather than whoever waits for this process."""
+    with contextlib.suppress(OSError):  # not Linux, or not allowed
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def _first_line(descriptor: int) -> bytes:

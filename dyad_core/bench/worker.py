@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from dyad_core.bench.measure import measure
+from dyad_core.bench.preflight import preflight
 from dyad_core.bench.serving import Report, leave, serve
 from dyad_core.bench.spec import BenchmarkSpec
 
@@ -22,7 +23,8 @@ def main() -> int:
 
 def _work(request: dict[str, Any], report: Report) -> dict[str, Any]:
     spec = BenchmarkSpec.from_dict(request["spec"])
-    run = measure(spec, on_progress=lambda progress: report(progress.to_dict()), warnings=request["warnings"])
+    warnings = preflight(spec) if request["check"] else request["warnings"]
+    run = measure(spec, on_progress=lambda progress: report(progress.to_dict()), warnings=warnings)
     return run.to_dict()
 
 
