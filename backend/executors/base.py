@@ -16,6 +16,7 @@ from dyad_core.bench.process import Work
 from dyad_core.errors import DyadError
 
 __all__ = [
+    "NO_LIMITS",
     "SERVER",
     "DeviceGroup",
     "Executor",
@@ -75,6 +76,9 @@ class Limits:
     memory_bytes: int | None = None
 
 
+NO_LIMITS = Limits()
+
+
 @dataclass(frozen=True)
 class DeviceGroup:
     """Devices of one kind, for ``/system``, ``/metrics`` and people.
@@ -105,7 +109,7 @@ class Reservation(Protocol):
         *,
         on_message: Callable[[dict[str, Any]], None],
         cancel: threading.Event,
-        limits: Limits = Limits(),
+        limits: Limits = NO_LIMITS,
         index: int = 0,
     ) -> Any:
         """Run ``work`` on the device of this index and return its result; blocks. May be called from several threads.
