@@ -12,6 +12,11 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which database the tests of the service use; without the option it is SQLite, and for some tests both."""
+    parser.addoption("--database", choices=["sqlite", "postgresql"], help="run every test of the service on this one")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What is kept between runs goes to a folder of this session, never to the one of whoever runs the tests."""

@@ -19,6 +19,7 @@ import pytest
 
 from backend.jobs.kind import OnProgress, Outcome, Request
 from backend.ports import free_port
+from backend.settings import Settings
 from backend.store.store import NewJob
 from dyad_core.errors import BenchmarkCancelled, BenchmarkFailed
 
@@ -159,11 +160,17 @@ def send(client: Any, content: Any, name: str = "weights") -> Any:
 
 
 @contextlib.contextmanager
-def serving(home: Path, **environment: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
-    """Run ``python -m backend`` on a free port; what is still alive at the end is killed."""
+def serving(where: Path | Settings, **environment: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+    """Run ``python -m backend`` on a free port; what is still alive at the end is killed.
+
+    ``where`` is the folder of its data, or settings of which the folder and the database are used.
+    """
     port = free_port("127.0.0.1")
+    home = where.home if isinstance(where, Settings) else where
     # Only tests of the runs that ship with the library want them in their lists.
     settings = {"DYAD_HOME": str(home), "DYAD_PORT": str(port), "DYAD_REFERENCE_RUNS": "0"} | environment
+    if isinstance(where, Settings) and where.database_url is not None:
+        settings["DYAD_DATABASE_URL"] = where.database_url
     with (home.parent / f"{home.name}.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "backend"], env=os.environ | settings, stdout=log, stderr=log, cwd=ROOT

@@ -1,12 +1,19 @@
-"""The application on a real SQLite file, as each test of the service gets it."""
+"""The application on a real database, as each test of the service gets it: a SQLite file, or a PostgreSQL server.
 
+Without ``--database`` everything runs on SQLite, and the quick tests that use the database most run on both: those in the
+folders of ``ON_BOTH`` and those with the mark ``database("sqlite", "postgresql")``. The mark with one name is for tests that are
+about that database; they run on it whatever the option says.
+"""
+
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from postgres_tools import PostgresServer, running_postgres
 from service_tools import serving
 
 from backend.app import create_app
@@ -14,10 +21,68 @@ from backend.settings import Settings
 from backend.store.database import open_database
 from backend.store.store import Store
 
+ON_BOTH = ("store", "jobs")
+HERE = Path(__file__).parent
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that uses a database on each that it is meant for."""
+    if "database" not in metafunc.fixturenames:
+        return
+    mark = metafunc.definition.get_closest_marker("database")
+    folder = metafunc.definition.path.relative_to(HERE).parts[0]
+    names = mark.args if mark else ("sqlite", "postgresql") if folder in ON_BOTH else ("sqlite",)
+    chosen = metafunc.config.getoption("--database")
+    if chosen is not None and (mark is None or len(names) > 1):
+        names = (chosen,)
+    ids = names if len(names) > 1 else [pytest.HIDDEN_PARAM]
+    metafunc.parametrize("database", names, ids=ids, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def database(request: pytest.FixtureRequest) -> str:
+    """The name of the database that is used, ``sqlite`` or ``postgresql``."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """The PostgreSQL server of this session, started when the first test asks for it."""
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def new_settings(
+    database: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., contextlib.AbstractContextManager[Settings]]:
+    """Makes settings with a home and a database of their own, for the length of a ``with`` block."""
+
+    @contextlib.contextmanager
+    def make(**values: object) -> Iterator[Settings]:
+        home = tmp_path_factory.mktemp("data") / "home"
+        values = {"home": home, "reference_runs": False} | values
+        if database == "sqlite":
+            yield Settings(**values)  # type: ignore[arg-type]
+            return
+        server: PostgresServer = request.getfixturevalue("postgres")
+        name = server.migrated_database()
+        try:
+            yield Settings(**values | {"database_url": server.url(name)})  # type: ignore[arg-type]
+        finally:
+            server.drop(name)
+
+    return make
+
+
+NewSettings = Callable[..., contextlib.AbstractContextManager[Settings]]
+
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "home", reference_runs=False)
+def settings(new_settings: NewSettings) -> Iterator[Settings]:
+    with new_settings() as settings:
+        yield settings
 
 
 @pytest.fixture
@@ -35,17 +100,16 @@ def client(settings: Settings) -> Iterator[TestClient]:
 
 
 @pytest.fixture(scope="module")
-def shared_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+def shared_client(new_settings: NewSettings) -> Iterator[TestClient]:
     """The same for tests that leave nothing behind which another would notice."""
-    home = tmp_path_factory.mktemp("home")
-    with TestClient(create_app(Settings(home=home, reference_runs=False))) as client:
+    with new_settings() as settings, TestClient(create_app(settings)) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def server(new_settings: NewSettings) -> Iterator[httpx.Client]:
     """A client of one real server process, for tests that only add runs to it."""
-    with serving(tmp_path_factory.mktemp("home")) as (client, _process):
+    with new_settings() as settings, serving(settings) as (client, _process):
         yield client
 
 

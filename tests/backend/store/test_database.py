@@ -1,9 +1,5 @@
 """Opening a database: migrations, settings of SQLite, and a sentence for each that cannot be used."""
 
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +25,7 @@ def test_the_migrations_make_the_tables_that_the_code_uses(store: Store) -> None
     assert differences == []
 
 
+@pytest.mark.database("sqlite")
 def test_sqlite_keeps_a_write_ahead_log(store: Store) -> None:
     with store.engine.connect() as connection:
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
@@ -60,6 +57,7 @@ def test_a_database_of_a_newer_version_is_refused_with_a_sentence(settings: Sett
         open_database(settings)
 
 
+@pytest.mark.database("sqlite")
 def test_a_file_that_is_no_database_is_refused_with_a_sentence(settings: Settings) -> None:
     settings.home.mkdir()
     (settings.home / "dyad.sqlite3").write_bytes(b"not a database" * 100)
@@ -87,44 +85,8 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path: P
     assert "secret" not in str(caught.value)
 
 
-def _postgres_programs() -> Path | None:
-    on_path = shutil.which("initdb")
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return Path(on_path).parent if on_path else (found[-1].parent if found else None)
-
-
-@pytest.fixture(scope="module")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server of its own on a free port, ended with the test."""
-    programs = _postgres_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL's programs (initdb, pg_ctl) are not installed")
-    # initdb refuses to run as root, so root becomes the user that PostgreSQL's packages make.
-    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-    folder = tmp_path_factory.mktemp("postgres")
-    if as_user:
-        shutil.chown(folder, "postgres", "postgres")
-        for parent in folder.parents[:3]:
-            if parent.stat().st_uid == 0 and parent.name.startswith("pytest"):
-                parent.chmod(0o755)
-    port = free_port("127.0.0.1")
-    data = folder / "data"
-
-    def run(*command: str) -> None:
-        done = subprocess.run([*as_user, *command], cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    run(str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "dyad", "--no-sync", "-E", "UTF8")
-    options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off"
-    run(str(programs / "pg_ctl"), "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
-    try:
-        yield f"postgresql://dyad@127.0.0.1:{port}/postgres"
-    finally:
-        run(str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "-w", "stop")
-
-
-def test_postgresql_holds_jobs_and_gives_the_turn_to_one_server(postgres_url: str, tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path, database_url=postgres_url)
+@pytest.mark.database("postgresql")
+def test_postgresql_holds_jobs_and_gives_the_turn_to_one_server(settings: Settings, tmp_path: Path) -> None:
     engine = open_database(settings)
     open_database(settings).dispose()  # a second start finds everything in place
     store = Store(engine)

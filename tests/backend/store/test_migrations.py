@@ -23,6 +23,9 @@ from dyad_core.bench.identity import result_fingerprint
 from dyad_core.bench.measure import measure
 
 
+pytestmark = pytest.mark.database("sqlite")
+
+
 @pytest.fixture(scope="module")
 def result() -> dict[str, Any]:
     return measure(BenchmarkSpec(16, 16, tokens=4, n_blocks=(4,), max_seconds=0.05)).to_dict()
