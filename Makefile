@@ -8,7 +8,7 @@
 SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench e2e format clean FORCE
+.PHONY: help setup run test check bench e2e pins audit format clean FORCE
 
 PYTHON ?= python3
 export PYTHON TORCH_INDEX_URL
@@ -61,6 +61,12 @@ e2e: $(READY) ## the browser tests alone
 bench: $(READY) ## measure the speed suite here, half an hour at most (ARGS=--quick: only try it, ARGS=--full: the whole grid)
 	@echo "==> Measuring the speed suite; leave the machine alone meanwhile"
 	@$(PY) -m dyad_core.bench --suite speed $(ARGS)
+
+pins: $(READY) ## write docker/requirements anew: what the images install, with the hash of every file
+	@$(PY) scripts/pin_hashes.py $(wildcard wheels/torch-*.whl)
+
+audit: $(READY) ## hold what the images install against the known vulnerabilities; what could not be audited is an error
+	@$(PY) scripts/audit_dependencies.py
 
 format: $(READY) ## let ruff format the code and mend what it can
 	@$(PY) -m ruff format .

@@ -1,7 +1,5 @@
-"""What leaves the repository: the pinned environment, the wheel and the container images."""
+"""What leaves the repository: the pinned environment and the wheel. Container images: test_images.py and test_compose.py."""
 
-import importlib.util
-import json
 import re
 import shutil
 import subprocess
@@ -9,10 +7,8 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -66,70 +62,3 @@ def test_the_wheel_ships_the_library_alone_with_its_data(tmp_path: Path) -> None
     on_disk = {path.relative_to(source).as_posix() for path in (source / "dyad_core").rglob("*") if path.is_file()}
     assert "dyad_core/py.typed" in shipped
     assert shipped == on_disk
-
-
-def installer() -> ModuleType:
-    """docker/install.py, which is a script and no package."""
-    spec = importlib.util.spec_from_file_location("docker_install", ROOT / "docker/install.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_dashboard_image_needs_no_torch_and_the_backend_image_has_its_command_line() -> None:
-    requirements = installer().requirements
-
-    def names(extra: str) -> set[str]:
-        return {Requirement(line).name for line in requirements(extra)}
-
-    assert "torch" not in names("frontend")
-    assert {"fastapi", "typer"} <= names("backend")
-    assert names("library") == {"torch", "numpy"}
-
-
-def test_images_build_from_one_public_base_and_pull_no_build_frontend() -> None:
-    text = (ROOT / "docker/Dockerfile").read_text(encoding="utf-8")
-    stages = re.findall(r"^FROM (\S+) AS (\S+)$", text, flags=re.MULTILINE)
-    names = {stage for _, stage in stages}
-
-    assert {base for base, _ in stages if base not in names} == {"python:3.11-slim-bookworm"}
-    assert "syntax=" not in text
-
-
-def compose(*files: str) -> dict[str, Any]:
-    """The merged configuration of compose files, as docker compose itself reads it."""
-    docker = shutil.which("docker")
-    if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:
-        pytest.skip("docker compose is not installed")
-    named = [argument for file in files for argument in ("-f", ROOT / "docker" / file)]
-    done = subprocess.run(
-        [docker, "compose", *named, "config", "--format", "json"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    configuration: dict[str, Any] = json.loads(done.stdout)
-    return configuration
-
-
-def test_the_base_compose_file_asks_for_no_gpu_and_publishes_on_loopback_only() -> None:
-    services = compose("compose.yaml")["services"]
-
-    assert set(services) == {"backend", "dashboard"}
-    for service in services.values():
-        assert service["init"] is True
-        assert service["read_only"] is True
-        assert [port["host_ip"] for port in service["ports"]] == ["127.0.0.1"]
-        assert "deploy" not in service
-    assert services["dashboard"]["depends_on"]["backend"]["condition"] == "service_healthy"
-
-
-def test_the_gpu_file_adds_the_device_the_compiler_target_and_writable_caches() -> None:
-    backend = compose("compose.yaml", "compose.gpu.yaml")["services"]["backend"]
-
-    (device,) = backend["deploy"]["resources"]["reservations"]["devices"]
-    assert device["capabilities"] == ["gpu"]
-    assert backend["build"]["target"] == "backend-gpu"
-    writable = [mount.split(":")[0] for mount in backend["tmpfs"]]
-    for variable in ("HOME", "TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR"):
-        assert any(backend["environment"][variable].startswith(folder) for folder in writable)
