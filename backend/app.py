@@ -18,10 +18,13 @@ from starlette.middleware.gzip import GZipMiddleware
 from backend import problems
 from backend.bundled import Bundled
 from backend.deps import Service
+from backend.executors.base import Executor
+from backend.executors.choice import executor_for
 from backend.jobs.desk import Desk
 from backend.jobs.kind import JobKind, all_kinds
 from backend.jobs.turn import turn_for
-from backend.metrics import Metrics
+from backend.observing import wiring
+from backend.observing.metrics import Metrics
 from backend.routes import (
     benchmarks,
     comparing,
@@ -46,12 +49,18 @@ from dyad_core.bench.system import system_info
 __all__ = ["create_app"]
 
 
-def create_app(settings: Settings | None = None, *, kinds: Mapping[str, JobKind] | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None,
+    *,
+    kinds: Mapping[str, JobKind] | None = None,
+    executor: Executor | None = None,
+) -> FastAPI:
     """Build the application; nothing is opened or started before its lifespan begins.
 
     Args:
         settings: None reads the ``DYAD_*`` environment variables.
         kinds: the kinds of jobs; None takes every one there is.
+        executor: where they run; None takes the one that the settings name.
     """
     settings = settings or Settings()
     app = FastAPI(
@@ -63,6 +72,7 @@ def create_app(settings: Settings | None = None, *, kinds: Mapping[str, JobKind]
     )
     app.state.settings = settings
     app.state.kinds = all_kinds(settings) if kinds is None else kinds
+    app.state.executor = executor
     api = APIRouter(prefix="/api/v1")
     for module in (comparing, benchmarks, jobs, structure, projection, uploads, system, sweeps, verdicts, published):
         api.include_router(module.router)
@@ -70,6 +80,7 @@ def create_app(settings: Settings | None = None, *, kinds: Mapping[str, JobKind]
     app.include_router(health.router)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=6)  # leaves event streams alone
     problems.install(app)
+    wiring.install(app)  # last, so that it lies around every other layer
     return app
 
 
@@ -77,25 +88,32 @@ def create_app(settings: Settings | None = None, *, kinds: Mapping[str, JobKind]
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     engine = await run_in_threadpool(open_database, settings)
+    executor: Executor = app.state.executor or executor_for(settings)
     try:
+        await run_in_threadpool(executor.open)
         store = Store(engine)
-        metrics = Metrics(store)
+        metrics = Metrics(engine, app.state.traffic)
         turn = turn_for(engine, settings.home)
-        desk = Desk(store, app.state.kinds, turn, settings.queue_limit, metrics)
+        desk = Desk(store, app.state.kinds, executor, turn, settings, metrics)
         kept = Uploads(settings)
         await run_in_threadpool(kept.sweep)
         app.state.service = Service(settings, store, desk, metrics, kept, datetime.now(UTC))
+        app.state.readiness = wiring.readiness_of(
+            settings, engine, queue=lambda: desk.scheduler.state, executor=executor.problem
+        )
         threading.Thread(target=_warm_up, name="dyad-warm-up", daemon=True).start()
         bundled = Bundled(desk)
         if settings.reference_runs:
             await run_in_threadpool(bundled.start)
-        desk.runner.start()
+        executor.when_freed(desk.scheduler.wake)
+        desk.scheduler.start()
         try:
             yield
         finally:
-            await run_in_threadpool(desk.runner.stop)
+            await run_in_threadpool(desk.scheduler.stop)
             await run_in_threadpool(bundled.stop)
     finally:
+        await run_in_threadpool(executor.close)
         engine.dispose()
 
 

@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["Settings"]
 
 LOOPBACK = "127.0.0.1"
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -30,7 +35,20 @@ class Settings(BaseSettings):
         max_upload_bytes: largest uploaded file (``DYAD_MAX_UPLOAD_BYTES``).
         max_matrix_bytes: largest matrix that is read from one, in bytes as float32, float64 where the file has that
             (``DYAD_MAX_MATRIX_BYTES``).
+        executor: ``local`` runs jobs on this machine, ``ray`` on a Ray cluster (``DYAD_EXECUTOR``).
+        ray_address: where that cluster's head answers, for example ``127.0.0.1:6379`` (``DYAD_RAY_ADDRESS``).
+        workers: how many jobs that are no measurement run at once on this machine (``DYAD_WORKERS``).
         queue_limit: how many jobs may wait; further ones are refused with 429 (``DYAD_QUEUE_LIMIT``).
+        client_queue_limit: how many of them may be one client's; None leaves it at ``queue_limit``
+            (``DYAD_CLIENT_QUEUE_LIMIT``).
+        job_time_limit_s: most seconds a job may run that brings no limit of its own; None for no limit
+            (``DYAD_JOB_TIME_LIMIT_S``).
+        job_memory_limit_bytes: the same for the resident memory of each of its processes
+            (``DYAD_JOB_MEMORY_LIMIT_BYTES``).
+        log_level: the least that is logged: ``debug``, ``info``, ``warning`` or ``error`` (``DYAD_LOG_LEVEL``).
+        log_format: ``json``, ``text``, or ``auto``: text on a terminal, JSON elsewhere (``DYAD_LOG_FORMAT``).
+        min_free_bytes: how much of the disk of ``home`` must be free for the service to be ready
+            (``DYAD_MIN_FREE_BYTES``).
         reference_runs: whether the results that ship with the library are shown (``DYAD_REFERENCE_RUNS``).
     """
 
@@ -45,7 +63,16 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
     max_upload_bytes: int = Field(default=4 * 2**30, ge=1024)
     max_matrix_bytes: int = Field(default=2**30, ge=1024)
+    executor: Annotated[Literal["local", "ray"], BeforeValidator(_lower)] = "local"
+    ray_address: str | None = None
+    workers: int = Field(default=2, ge=1)
     queue_limit: int = Field(default=100, ge=1)
+    client_queue_limit: int | None = Field(default=None, ge=1)
+    job_time_limit_s: float | None = Field(default=None, gt=0)
+    job_memory_limit_bytes: int | None = Field(default=None, ge=2**20)
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
+    log_format: Annotated[Literal["auto", "json", "text"], BeforeValidator(_lower)] = "auto"
+    min_free_bytes: int = Field(default=256 * 2**20, ge=0)
     reference_runs: bool = True
 
     @property

@@ -127,20 +127,28 @@ class BenchmarkFailed(BenchmarkError):  # noqa: N818 - the event, as its family 
         exit_code: of the process, negative for a signal; None when it had to be killed or is not known.
         stderr_tail: last lines of its error output.
         peak_bytes: resident memory that it and what it started held at most, as far as it was looked at; 0 when it was not.
+        out_of_memory: the system killed it for want of memory.
     """
 
     def __init__(
-        self, message: str, *, exit_code: int | None = None, stderr_tail: str = "", peak_bytes: int = 0
+        self,
+        message: str,
+        *,
+        exit_code: int | None = None,
+        stderr_tail: str = "",
+        peak_bytes: int = 0,
+        out_of_memory: bool = False,
     ) -> None:
         """Join the sentence and the error output."""
         super().__init__(f"{message}\n{stderr_tail}" if stderr_tail else message)
         self.exit_code = exit_code
         self.stderr_tail = stderr_tail
         self.peak_bytes = peak_bytes
+        self.out_of_memory = out_of_memory
 
     @property
     def was_killed(self) -> bool:
-        """Whether SIGKILL ended it, which is what the system does when memory runs out."""
+        """Whether SIGKILL ended it."""
         return self.exit_code == -signal.SIGKILL
 
 

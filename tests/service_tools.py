@@ -6,8 +6,8 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,13 @@ import numpy as np
 import psutil
 import pytest
 
-from backend.jobs.kind import OnProgress, Outcome, Request
+from backend.jobs.context import Context
+from backend.jobs.kind import Outcome, Request
 from backend.ports import free_port
 from backend.settings import Settings
-from backend.store.store import NewJob
+from backend.store.models import Job
+from backend.store.queue import Queue
+from backend.store.store import NewJob, Store
 from dyad_core.errors import BenchmarkCancelled, BenchmarkFailed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,13 +60,13 @@ class ProcessKind:
     def read(self, body: dict[str, Any]) -> Request:
         return Request(spec=body, digest="0" * 64)
 
-    def run(self, spec: dict[str, Any], on_progress: OnProgress, cancel: threading.Event) -> Outcome:
+    def run(self, spec: dict[str, Any], context: Context) -> Outcome:
         with subprocess.Popen(
             [sys.executable, "-c", spec["code"]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             while process.poll() is None:
-                on_progress({"stage": "running", "pid": process.pid, "candidates": []})
-                if cancel.wait(0.02):
+                context.on_progress({"stage": "running", "pid": process.pid, "candidates": []})
+                if context.cancel.wait(0.02):
                     process.kill()
                     raise BenchmarkCancelled("it was asked to stop")
             if process.returncode:
@@ -93,6 +96,14 @@ SLEEP = "import time; time.sleep(600)"
 
 def new_job(code: str = "print(1)", kind: str = "process") -> NewJob:
     return NewJob(kind=kind, spec={"code": code}, spec_digest="0" * 64, warnings=[])
+
+
+def claim_next(store: Store, place: str = "here (cpu)") -> Job | None:
+    """Start the next job as the scheduler does; None when none waits."""
+    while ordered := Queue(store.engine).ordered():
+        if (job := store.claim(ordered[0].id, place, uuid.uuid4().hex)) is not None:
+            return job
+    return None
 
 
 def wait_until(condition: Callable[[], Any], what: str = "it", limit_s: float = 60.0) -> Any:

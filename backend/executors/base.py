@@ -8,7 +8,7 @@ of this machine and one of another, and a kind of job never knows which it was.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -160,5 +160,8 @@ class Executor(Protocol):
     def reserve(self, needs: Needs) -> Reservation | None:
         """Hold devices for a job; None while they are not free."""
 
+    def may_overtake(self, needs: Needs, waiting: Sequence[Needs]) -> bool:
+        """Whether a job may be started before others that came first and have no room: it must take nothing they wait for."""
+
     def when_freed(self, wake: Callable[[], None]) -> None:
-        """Call ``wake`` whenever room may have appeared (a machine that joined); called once, before :meth:`open`."""
+        """Call ``wake`` whenever room may have appeared (a machine that joined); called once."""

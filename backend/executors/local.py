@@ -12,7 +12,7 @@ import contextlib
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,14 @@ class LocalExecutor:
         if SERVER in held.shared:
             return self._sharing[SERVER] < self._workers and (CPU not in self._alone or bool(self._spare()))
         return CPU not in self._alone
+
+    def may_overtake(self, needs: Needs, waiting: Sequence[Needs]) -> bool:
+        """A measurement on the processor waits for all else to end, so only what runs beside another one may go first."""
+        devices = {_indexed(other.device) for other in waiting}
+        if _indexed(needs.device) in devices:
+            return False
+        with self._lock:
+            return CPU not in devices or (not needs.alone and CPU in self._alone)
 
     def give_back(self, held: _Held) -> None:
         """Free what a reservation holds; only that calls it."""

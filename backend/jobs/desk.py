@@ -1,37 +1,74 @@
-"""The desk of the queue: what routes ask for, in one object that ties store, runner, feed and kinds together."""
+"""The desk of the queue: what routes ask for, in one object that ties store, scheduler, feed and kinds together."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import logging
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend.executors.base import SERVER, Executor, Needs, NoSuchDevice
 from backend.jobs.feed import Feed
 from backend.jobs.kind import JobKind, Outcome, Request, UpgradingKind
-from backend.jobs.records import Origin, record, summary
-from backend.jobs.runner import Runner
+from backend.jobs.records import Origin, record, summary, timestamp
+from backend.jobs.scheduler import Scheduler
 from backend.jobs.states import TERMINAL, IllegalChange, State
 from backend.jobs.turn import Turn
-from backend.metrics import Metrics
+from backend.observing.metrics import Metrics
+from backend.settings import Settings
+from backend.store.lines import Lines
 from backend.store.models import Job
-from backend.store.store import Filter, NewJob, Store, UnknownJob
-from dyad_core.errors import DyadError
+from backend.store.queue import Queue
+from backend.store.store import Filter, KeyUsed, NewJob, Store, UnknownJob
+from backend.submission import Submission
+from dyad_core.errors import DyadError, Problem, SpecError
 
-__all__ = ["Desk", "QueueFull", "StillRunning"]
+__all__ = ["Answer", "Desk", "KeyReused", "QueueFull", "StillRunning"]
 
 _log = logging.getLogger(__name__)
 
+COME_BACK_S, LONGEST_COME_BACK_S = 30, 600
+
 
 class QueueFull(DyadError):  # noqa: N818 - the event, as the library's family names it
-    """As many jobs wait as may."""
+    """As many jobs wait as may; ``retry_after_s`` is when one is likely to have ended."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        """Say how many, and when to come back."""
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class KeyReused(DyadError):  # noqa: N818 - the event, as the library's family names it
+    """An idempotency key came again with another request."""
 
 
 class StillRunning(DyadError):  # noqa: N818 - the event, as the library's family names it
     """A job has to end before this can be done."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What became of a request.
+
+    Attributes:
+        record: of the job, JSON-ready.
+        served: it was measured here before, and no new job was queued.
+        replayed: its key came before, and this is the job it queued then.
+    """
+
+    record: dict[str, Any]
+    served: bool = False
+    replayed: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What says so in an answer."""
+        return {"Idempotent-Replayed": "true"} if self.replayed else {}
 
 
 class Desk:
@@ -40,50 +77,114 @@ class Desk:
     Args:
         store: where jobs are kept.
         kinds: every kind of job by its name.
-        turn: whether this server is the one that measures.
-        queue_limit: how many jobs may wait.
+        executor: where they run.
+        turn: whether this server is the one that schedules.
+        settings: how many jobs may wait, and the limits of one that brings none.
         metrics: told how jobs end.
     """
 
     def __init__(
-        self, store: Store, kinds: Mapping[str, JobKind], turn: Turn, queue_limit: int, metrics: Metrics
+        self,
+        store: Store,
+        kinds: Mapping[str, JobKind],
+        executor: Executor,
+        turn: Turn,
+        settings: Settings,
+        metrics: Metrics,
     ) -> None:
-        """Prepare; nothing runs before ``desk.runner.start()``."""
-        self.store, self.kinds, self.feed = store, kinds, Feed()
-        self.runner = Runner(store, kinds, turn, self._changed)
-        self._queue_limit, self._metrics = queue_limit, metrics
+        """Prepare; nothing runs before ``desk.scheduler.start()``."""
+        self.store, self.kinds, self.executor, self.feed = store, kinds, executor, Feed()
+        self.queue, self.lines = Queue(store.engine), Lines(store.engine)
+        self.scheduler = Scheduler(store, kinds, executor, turn, self._changed)
+        self._settings, self._metrics = settings, metrics
+        self._adding = threading.Lock()
 
-    def submit(self, kind: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Check a request, queue it and return its record.
+    def submit(self, kind: str, body: dict[str, Any], submission: Submission | None = None) -> Answer:
+        """Check a request and queue it.
 
         Raises:
             SpecError: with every problem of the request.
             QueueFull: no more jobs may wait.
+            KeyReused: its key belongs to another request.
         """
-        return self._queue(kind, self.kinds[kind].read(body))
+        return self._queue(kind, self.kinds[kind].read(body), submission or Submission())
 
-    def serve(self, kind: str, body: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-        """Check a request; return the record of an equal one that was measured here before, or queue it.
-
-        Also returns whether it was served from the store. Same errors as :meth:`submit`.
-        """
+    def serve(self, kind: str, body: dict[str, Any], submission: Submission | None = None) -> Answer:
+        """Check a request; answer with an equal one that was measured here before, or queue it. Same errors as :meth:`submit`."""
         request = self.kinds[kind].read(body)
-        if request.environment_digest is not None:
+        submission = submission or Submission()
+        if submission.key is None and request.environment_digest is not None:
             stored = self.store.find_servable(kind, request.digest, request.environment_digest)
             if stored is not None:
-                return record(self._upgraded(stored), None), True
-        return self._queue(kind, request), False
+                return Answer(record(self._upgraded(stored), None), served=True)
+        return self._queue(kind, request, submission)
 
-    def _queue(self, kind: str, request: Request) -> dict[str, Any]:
-        if self.store.counts()[State.QUEUED] >= self._queue_limit:
-            raise QueueFull(f"{self._queue_limit} jobs are waiting already, and no more may.")
-        job = self.store.add(_new(kind, request.spec, request.digest, request.warnings))
-        self.runner.wake()
-        return self._record(job)
+    def _queue(self, kind: str, request: Request, submission: Submission) -> Answer:
+        needs = self._checked_needs(request.needs, submission.device_kind)
+        new = NewJob(
+            kind=kind,
+            spec=request.spec,
+            spec_digest=request.digest,
+            warnings=request.warnings,
+            needs=needs,
+            client=submission.client,
+            priority=submission.priority,
+            attempts=submission.attempts or request.attempts,
+            time_limit_s=submission.time_limit_s or self._settings.job_time_limit_s,
+            memory_limit_bytes=submission.memory_limit_bytes or self._settings.job_memory_limit_bytes,
+            idempotency_key=submission.key,
+        )
+        with self._adding:  # counting and adding belong together
+            if (replayed := self._replayed(new)) is not None:
+                return replayed
+            self._refuse_when_full(new.client)
+            try:
+                job = self.store.add(new)
+            except KeyUsed:  # another server on the same database was quicker
+                replayed = self._replayed(new)
+                if replayed is None:
+                    raise
+                return replayed
+        self.scheduler.wake()
+        return Answer(self._record(job))
+
+    def _checked_needs(self, needs: Needs, device_kind: str | None) -> Needs:
+        if device_kind is not None and needs.device != SERVER:
+            needs = dataclasses.replace(needs, device=device_kind)
+        try:
+            self.executor.check(needs)
+        except NoSuchDevice as error:
+            field = "device" if device_kind is None else "device_kind"
+            problem = Problem(field, str(error), needs.device, "GET /api/v1/system lists the devices")
+            raise SpecError([problem]) from error
+        return needs
+
+    def _replayed(self, new: NewJob) -> Answer | None:
+        if new.idempotency_key is None:
+            return None
+        job = self.store.find_key(new.client, new.idempotency_key)
+        if job is None:
+            return None
+        if (job.kind, job.spec_digest) != (new.kind, new.spec_digest):
+            raise KeyReused("This Idempotency-Key belongs to another request of this client.")
+        return Answer(self.look(job.id), replayed=True)
+
+    def _refuse_when_full(self, client: str) -> None:
+        limit, of_client = self._settings.queue_limit, self._settings.client_queue_limit
+        if self.queue.length() >= limit:
+            raise QueueFull(f"{limit} jobs are waiting already, and no more may.", self._come_back_s())
+        if of_client is not None and self.queue.length(client) >= of_client:
+            sentence = f"{of_client} jobs of this client are waiting already, and no more may."
+            raise QueueFull(sentence, self._come_back_s())
+
+    def _come_back_s(self) -> int:
+        """When the first job that runs is likely to end."""
+        left = [job.progress["eta_s"] for job in self.store.running() if job.progress and job.progress.get("eta_s")]
+        return max(1, min(LONGEST_COME_BACK_S, round(min(left, default=COME_BACK_S))))
 
     def keep(self, kind: str, request: Request, outcome: Outcome, *, origin: Origin = "imported") -> tuple[Job, bool]:
         """Keep a result that was measured elsewhere; return its job and whether it was not here yet."""
-        new = _new(kind, request.spec, request.digest, outcome.warnings)
+        new = NewJob(kind, request.spec, request.digest, outcome.warnings, needs=request.needs)
         return self.store.add_finished(new, outcome, origin=origin)
 
     def look(self, job_id: str, *, kind: str | None = None, with_result: bool = True) -> dict[str, Any]:
@@ -93,7 +194,7 @@ class Desk:
             UnknownJob: no job (of this kind) has this id.
         """
         job = self.find(job_id, kind=kind, with_result=with_result)
-        return record(job, self.store.queue_position(job), with_result=with_result)
+        return self._record(job, with_result=with_result)
 
     def find(self, job_id: str, *, kind: str | None = None, with_result: bool = False) -> Job:
         """One job, its result in the schema of this version; same errors as :meth:`look`."""
@@ -109,7 +210,8 @@ class Desk:
     def page(self, wanted: Filter, *, limit: int, offset: int, newest_first: bool) -> dict[str, Any]:
         """One page of records without results."""
         jobs, total = self.store.page(wanted, limit=limit, offset=offset, newest_first=newest_first)
-        items = [summary(job, self.store.queue_position(job)) for job in jobs]
+        positions = self.queue.positions() if any(job.status is State.QUEUED for job in jobs) else {}
+        items = [summary(job, _position(job, positions)) for job in jobs]
         return {"items": items, "total": total, "limit": limit, "offset": offset}
 
     def cancel(self, job_id: str, *, kind: str | None = None) -> dict[str, Any]:
@@ -120,7 +222,7 @@ class Desk:
             IllegalChange: the job is over.
         """
         self.find(job_id, kind=kind)
-        return self._record(self.runner.cancel(job_id))
+        return self._record(self.scheduler.cancel(job_id))
 
     def delete(self, job_id: str, *, kind: str | None = None) -> None:
         """Forget a job; a queued one is cancelled first, so that nobody waits for it any longer.
@@ -131,21 +233,35 @@ class Desk:
         """
         if self.find(job_id, kind=kind).status is State.QUEUED:
             with contextlib.suppress(IllegalChange):  # it was started or cancelled in between; the next line decides
-                self.runner.cancel(job_id)
+                self.scheduler.cancel(job_id)
         if not self.store.delete(job_id):
             raise StillRunning("A running job cannot be deleted.")
 
-    def _record(self, job: Job) -> dict[str, Any]:
-        return record(job, self.store.queue_position(job))
+    def log(self, job_id: str, *, after: int, limit: int) -> dict[str, Any]:
+        """Lines of a job's log after the line of this number.
+
+        Raises:
+            UnknownJob: no job has this id.
+        """
+        found = self.lines.read(self.store.get(job_id), after=after, limit=limit)
+        items = [
+            {"number": line.number, "at": timestamp(line.at), "attempt": line.attempt, "text": line.text}
+            for line in found
+        ]
+        return {"items": items, "next": found[-1].number if found else after}
+
+    def _record(self, job: Job, *, with_result: bool = True) -> dict[str, Any]:
+        positions = self.queue.positions() if job.status is State.QUEUED else {}
+        return record(job, _position(job, positions), with_result=with_result)
 
     # --- news ----------------------------------------------------------------------------------
 
     def _changed(self, job: Job) -> None:
-        """Tell listeners; called by the runner, which must not fail because of it."""
+        """Tell listeners; called by the scheduler, which must not fail because of it."""
         if job.status in TERMINAL:
             self._metrics.observe_end(job)
         try:
-            self.feed.publish(record(job, self.store.queue_position(job), with_result=False))
+            self.feed.publish(self._record(job, with_result=False))
             if job.progress is None or job.status is not State.RUNNING:
                 self._tell_waiting()
         except SQLAlchemyError:
@@ -153,12 +269,15 @@ class Desk:
 
     def _tell_waiting(self) -> None:
         """Tell those who listen to queued jobs their new place in the queue."""
-        for job_id in self.feed.watched():
-            with contextlib.suppress(UnknownJob):  # deleted in between
-                job = self.store.get(job_id)
-                if job.status is State.QUEUED:
-                    self.feed.publish(record(job, self.store.queue_position(job), with_result=False))
+        watched = self.feed.watched()
+        positions = self.queue.positions() if watched else {}
+        for job_id in watched:
+            if job_id in positions:
+                with contextlib.suppress(UnknownJob):  # deleted in between
+                    job = self.store.get(job_id)
+                    self.feed.publish(record(job, _position(job, positions), with_result=False))
 
 
-def _new(kind: str, spec: dict[str, Any], digest: str, warnings: list[str]) -> NewJob:
-    return NewJob(kind=kind, spec=spec, spec_digest=digest, warnings=warnings)
+def _position(job: Job, positions: Mapping[str, int]) -> int | None:
+    """Place of a queued job; 1 when it was started since it was read."""
+    return positions.get(job.id, 1) if job.status is State.QUEUED else None

@@ -1,19 +1,34 @@
-"""Who hears about a job: the runner's thread publishes, event streams of the web server listen.
+"""Who hears about a job: threads of the scheduler publish, event streams and long polls of the web server listen.
 
 A subscriber keeps the newest record only. A slow reader therefore skips intermediate progress and never grows a
-queue, and the runner never waits for anybody.
+queue, and the scheduler never waits for anybody. A record is put into JSON once, however many listen.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Feed", "Subscriber"]
+__all__ = ["Feed", "News", "Subscriber"]
+
+
+@dataclass(frozen=True)
+class News:
+    """A record without its result, and the same as JSON text."""
+
+    record: dict[str, Any]
+    text: str
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> News:
+        """Put a record into JSON."""
+        return cls(record, json.dumps(record))
 
 
 class Subscriber:
@@ -23,26 +38,27 @@ class Subscriber:
         """Listen in the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
-        self._record: dict[str, Any] | None = None
+        self._newest: News | None = None
 
-    def offer(self, record: dict[str, Any]) -> None:
-        """Hand over a record from any thread; it replaces one that was not read yet."""
+    def offer(self, news: News) -> None:
+        """Hand over news from any thread; they replace what was not read yet."""
         try:
-            self._loop.call_soon_threadsafe(self._take, record)
+            self._loop.call_soon_threadsafe(self._take, news)
         except RuntimeError:  # the loop is closed: its server is gone, nobody reads any more
             return
 
-    def _take(self, record: dict[str, Any]) -> None:
-        self._record = record
+    def _take(self, news: News) -> None:
+        self._newest = news
         self._news.set()
 
-    async def next(self) -> dict[str, Any]:
-        """Wait for news and return the newest record."""
-        await self._news.wait()
+    async def next(self, timeout_s: float | None = None) -> News | None:
+        """Wait for news and return the newest; None when there were none within ``timeout_s``."""
+        try:
+            await asyncio.wait_for(self._news.wait(), timeout_s)
+        except TimeoutError:
+            return None
         self._news.clear()
-        if self._record is None:
-            raise RuntimeError("news without a record")
-        return self._record
+        return self._newest
 
 
 class Feed:
@@ -67,6 +83,11 @@ class Feed:
                 if not self._subscribers[job_id]:
                     del self._subscribers[job_id]
 
+    def count(self) -> int:
+        """How many listen."""
+        with self._lock:
+            return sum(len(listeners) for listeners in self._subscribers.values())
+
     def watched(self) -> list[str]:
         """Ids of the jobs somebody listens to."""
         with self._lock:
@@ -76,5 +97,8 @@ class Feed:
         """Tell everybody who listens to the job of this record."""
         with self._lock:
             listeners = list(self._subscribers.get(record["id"], ()))
+        if not listeners:
+            return
+        news = News.of(record)
         for listener in listeners:
-            listener.offer(record)
+            listener.offer(news)

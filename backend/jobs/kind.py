@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
+from backend.executors.base import Needs
+from backend.jobs.context import Context
 from backend.settings import Settings
 
-__all__ = ["Bundle", "BundlingKind", "JobKind", "OnProgress", "Outcome", "Request", "UpgradingKind", "all_kinds"]
-
-OnProgress = Callable[[dict[str, Any]], None]
-"""Takes the progress of a running job as JSON-ready values."""
+__all__ = ["Bundle", "BundlingKind", "JobKind", "Outcome", "Request", "UpgradingKind", "all_kinds"]
 
 
 @dataclass(frozen=True)
@@ -32,12 +30,16 @@ class Request:
         warnings: what the user should know although the job will run.
         environment_digest: identity of the environment in which it would run now; None where no stored result may
             stand for a new one.
+        needs: what it needs to start.
+        attempts: how often it may be started, where the machine under it goes away (:mod:`backend.jobs.rules`).
     """
 
     spec: dict[str, Any]
     digest: str
     warnings: list[str] = field(default_factory=list)
     environment_digest: str | None = None
+    needs: Needs = field(default_factory=Needs)
+    attempts: int = 1
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,12 @@ class JobKind(Protocol):
             SpecError: with every problem found.
         """
 
-    def run(self, spec: dict[str, Any], on_progress: OnProgress, cancel: threading.Event) -> Outcome:
-        """Do the work in a process of its own, blocking; once ``cancel`` is set, kill it and raise.
+    def run(self, spec: dict[str, Any], context: Context) -> Outcome:
+        """Do the work, blocking, in processes that ``context`` starts where the job was placed.
 
         Raises:
-            BenchmarkCancelled: ``cancel`` was set and the process is dead.
+            BenchmarkCancelled: ``context.cancel`` was set and no process is left.
+            PlaceLost: the machine is gone.
             DyadError: the work could not be done; the message says why.
         """
 

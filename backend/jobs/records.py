@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from backend.jobs.rules import Reason
 from backend.jobs.states import State
 from backend.store.models import Job
 from dyad_core.bench import BenchmarkRun, BenchmarkSpec, Progress
@@ -17,8 +18,10 @@ __all__ = [
     "BenchmarkSummary",
     "Failure",
     "ImportedRecord",
+    "JobLog",
     "JobPage",
     "JobRecord",
+    "LogLine",
     "Machine",
     "PRELIMINARY",
     "Origin",
@@ -36,10 +39,11 @@ Origin = Literal["local", "imported", "reference"]
 
 
 class Failure(BaseModel):
-    """Why a job has no result."""
+    """Why a job has no result; ``reason`` is for programs, and ``failed`` in jobs of before."""
 
     title: str
     detail: str
+    reason: Reason = "failed"
 
 
 class Machine(BaseModel):
@@ -53,7 +57,11 @@ class Machine(BaseModel):
 
 
 class JobRecord(BaseModel):
-    """A job of any kind."""
+    """A job of any kind.
+
+    ``client`` asked for it; ``device`` is what it needs and ``place`` where it runs or ran; ``attempt`` counts its starts, of
+    which it may have ``attempts``; ``version`` grows with every change.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -72,6 +80,15 @@ class JobRecord(BaseModel):
     headline: str | None
     machine: Machine | None
     measured_at: datetime | None
+    client: str
+    priority: int
+    device: str
+    attempt: int
+    attempts: int
+    place: str | None
+    time_limit_s: float | None
+    memory_limit_bytes: int | None
+    version: int
     result: dict[str, Any] | None
 
 
@@ -116,12 +133,37 @@ class JobSummary(BaseModel):
     headline: str | None
     machine: Machine | None
     measured_at: datetime | None
+    client: str
+    priority: int
+    device: str
+    attempt: int
+    attempts: int
+    place: str | None
+    time_limit_s: float | None
+    memory_limit_bytes: int | None
+    version: int
 
 
 class BenchmarkSummary(JobSummary):
     """A benchmark in a list."""
 
     spec: BenchmarkSpec  # type: ignore[assignment] # the same field, described more exactly
+
+
+class LogLine(BaseModel):
+    """One line of a job's log; ``attempt`` is the start it belongs to."""
+
+    number: int
+    at: datetime
+    attempt: int
+    text: str
+
+
+class JobLog(BaseModel):
+    """Lines of a job's log; ``next`` is what to send as ``after`` for those that come later."""
+
+    items: list[LogLine]
+    next: int
 
 
 class JobPage(BaseModel):
@@ -167,7 +209,7 @@ def _record(job: Job, queue_position: int | None) -> dict[str, Any]:
         "progress": job.progress,
         "queue_position": queue_position,
         "warnings": job.warnings,
-        "error": job.error,
+        "error": None if job.error is None else {"reason": "failed"} | job.error,
         "origin": job.origin,
         "created_at": timestamp(job.created_at),
         "started_at": timestamp(job.started_at),
@@ -175,6 +217,15 @@ def _record(job: Job, queue_position: int | None) -> dict[str, Any]:
         "headline": job.headline,
         "machine": job.machine,
         "measured_at": timestamp(job.measured_at),
+        "client": job.client,
+        "priority": job.priority,
+        "device": job.device,
+        "attempt": job.attempt,
+        "attempts": job.attempts,
+        "place": job.place,
+        "time_limit_s": job.time_limit_s,
+        "memory_limit_bytes": job.memory_limit_bytes,
+        "version": job.version,
     }
 
 

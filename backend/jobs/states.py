@@ -2,11 +2,14 @@
 
 ::
 
-    queued ──► running ──► succeeded
-      │           ├──────► failed        the measurement could not be made; the job says why
-      ├───────────┼──────► cancelled     someone asked for it
-      │           └──────► interrupted   the server stopped or died while it ran
-      └─────────► failed                 it could not even be started
+    queued  → running       a scheduler started it
+    queued  → cancelled     someone asked for it
+    queued  → failed        it could not even be started
+    running → succeeded
+    running → failed        it could not be done; the job says why
+    running → cancelled     someone asked for it
+    running → interrupted   the server stopped or died while it ran
+    running → queued        the same, and it may be started once more (:mod:`backend.jobs.rules`)
 
 An imported result enters as ``succeeded``. The store makes each change with one conditional UPDATE on
 :func:`sources`, so that of two that race exactly one wins.
@@ -34,7 +37,7 @@ class State(StrEnum):
 
 _CHANGES: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.RUNNING, State.CANCELLED, State.FAILED}),
-    State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.INTERRUPTED}),
+    State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.INTERRUPTED, State.QUEUED}),
     State.SUCCEEDED: frozenset(),
     State.FAILED: frozenset(),
     State.CANCELLED: frozenset(),

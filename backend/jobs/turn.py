@@ -22,6 +22,10 @@ _ADVISORY_KEY = 0x64796164  # "dyad" in ASCII
 class Turn(Protocol):
     """A lock that is asked for without waiting and freed at the end of its holder."""
 
+    @property
+    def grace_s(self) -> float:
+        """How long whoever held the turn before may still be running jobs without knowing that it lost it."""
+
     def take(self) -> bool:
         """Whether this server has its turn now; asking again while holding it is free."""
 
@@ -31,6 +35,8 @@ class Turn(Protocol):
 
 class FileTurn:
     """A turn held by locking a file; the system frees it when the process ends."""
+
+    grace_s = 0.0  # only the end of the process frees it, and the processes of its jobs end with it
 
     def __init__(self, path: Path) -> None:
         """Use the file ``path``, made when missing."""
@@ -59,6 +65,8 @@ class FileTurn:
 
 class AdvisoryTurn:
     """A turn held by an advisory lock of PostgreSQL on a connection of its own."""
+
+    grace_s = 5.0  # a lost connection frees it; the server behind it notices within seconds and ends its jobs
 
     def __init__(self, engine: Engine) -> None:
         """Lock in the database of ``engine``."""

@@ -9,12 +9,14 @@ from starlette.responses import JSONResponse
 
 from backend.bodies import BodyBytes, JsonBody, body_schema
 from backend.deps import DeskDep, Limit, Offset
-from backend.jobs.kinds.benchmark import KIND, imported
+from backend.jobs.kinds.benchmark import NAME, imported
 from backend.jobs.records import BenchmarkPage, BenchmarkRecord, ImportedRecord, Origin, SubmittedRecord
 from backend.jobs.states import State
 from backend.problems import Refusal
 from backend.routes.events import EVENT_STREAM, event_stream
+from backend.routes.waiting import Version, Wait, look_or_wait
 from backend.store.store import Filter
+from backend.submission import SubmissionDep
 from dyad_core.bench import SCHEMA_VERSION, BenchmarkRun
 from dyad_core.bench.export import to_csv, to_parquet
 from dyad_core.bench.json_text import NotJson
@@ -53,16 +55,18 @@ _RESULT_FILE = {
 def submit(
     body: JsonBody,
     desk: DeskDep,
+    submission: SubmissionDep,
     again: Annotated[bool, Query(description="Measure, also where an equal run is in the store.")] = False,
 ) -> Response:
     """Queue a benchmark. Every field but the two sizes is optional; all wrong fields are reported at once.
 
     An equal request that was measured on this very machine, undisturbed, is answered with that run: ``served_from_store``
-    is true then, the result is there at once, and ``measured_at`` says when it was measured.
+    is true then, the result is there at once, and ``measured_at`` says when it was measured. A request with an
+    ``Idempotency-Key`` is never served so; the same key again is answered with its own run (``Idempotent-Replayed: true``).
     """
-    record, served = (desk.submit(KIND.name, body), False) if again else desk.serve(KIND.name, body)
-    headers = {"Location": f"/api/v1/benchmarks/{record['id']}"}
-    return JSONResponse(record | {"served_from_store": served}, 202, headers=headers)
+    answer = (desk.submit if again else desk.serve)(NAME, body, submission)
+    headers = {"Location": f"/api/v1/benchmarks/{answer.record['id']}"} | answer.headers
+    return JSONResponse(answer.record | {"served_from_store": answer.served}, 202, headers=headers)
 
 
 @router.get("", response_model=BenchmarkPage)
@@ -77,7 +81,7 @@ def list_runs(
     order: Annotated[_ORDERS, Query(description="Newest first, or oldest first.")] = "-created_at",
 ) -> Response:
     """One page of runs without their results; ``headline`` is the sentence that says what the figures mean."""
-    wanted = Filter(kind=KIND.name, status=status, origin=origin, variant=variant, device=device)
+    wanted = Filter(kind=NAME, status=status, origin=origin, variant=variant, device=device)
     return JSONResponse(desk.page(wanted, limit=limit, offset=offset, newest_first=order == "-created_at"))
 
 
@@ -98,7 +102,7 @@ def import_runs(body: BodyBytes, desk: DeskDep) -> Response:
         runs = imported(body)
     except NotJson as error:
         raise Refusal(400, f"The file {error.problems[0].rule}.", error.problems[0]) from error
-    kept = [desk.keep(KIND.name, request, outcome) for request, outcome in runs]
+    kept = [desk.keep(NAME, request, outcome) for request, outcome in runs]
     existing = list(dict.fromkeys(job.id for job, is_new in kept if not is_new))
     record = desk.look(kept[0][0].id) | {
         "imported": list(dict.fromkeys(job.id for job, _ in kept)),
@@ -109,28 +113,28 @@ def import_runs(body: BodyBytes, desk: DeskDep) -> Response:
 
 
 @router.get("/{run_id}", response_model=BenchmarkRecord)
-def look(run_id: str, desk: DeskDep) -> Response:
-    """One run: status, progress and, once it succeeded, its result."""
-    return JSONResponse(desk.look(run_id, kind=KIND.name))
+async def look(run_id: str, desk: DeskDep, wait_s: Wait = 0.0, version: Version = None) -> Response:
+    """One run: status, progress and, once it succeeded, its result. With ``wait_s`` the answer comes when there is news."""
+    return await look_or_wait(desk, run_id, NAME, wait_s, version)
 
 
 @router.post("/{run_id}/cancel", status_code=202, response_model=BenchmarkRecord)
 def cancel(run_id: str, desk: DeskDep) -> Response:
     """Cancel a run; the process of a running one is killed within two seconds. 409 when it is over."""
-    return JSONResponse(desk.cancel(run_id, kind=KIND.name), 202)
+    return JSONResponse(desk.cancel(run_id, kind=NAME), 202)
 
 
 @router.delete("/{run_id}", status_code=204, response_class=Response)
 def delete(run_id: str, desk: DeskDep) -> Response:
     """Forget a run. 409 while it is running."""
-    desk.delete(run_id, kind=KIND.name)
+    desk.delete(run_id, kind=NAME)
     return Response(status_code=204)
 
 
 @router.get("/{run_id}/events", response_class=Response, responses=EVENT_STREAM)
 async def events(run_id: str, desk: DeskDep) -> Response:
     """Server-sent events ``status`` and ``progress``, each with the record; the stream ends with the run."""
-    return await event_stream(desk, run_id, KIND.name)
+    return await event_stream(desk, run_id, NAME)
 
 
 @router.get(
@@ -142,7 +146,7 @@ def export(run_id: str, desk: DeskDep, format: Literal["json", "csv", "parquet"]
     """The result as a file: ``json`` is the versioned file that can be imported, with every digit; ``csv`` and ``parquet``
     have a row per candidate and pass, ``parquet`` with types and the raw samples.
     """
-    job = desk.find(run_id, kind=KIND.name, with_result=True)
+    job = desk.find(run_id, kind=NAME, with_result=True)
     if job.result is None:
         raise Refusal(409, f"This run is {job.status} and has no result to export.")
     headers = {"Content-Disposition": f'attachment; filename="dyad-benchmark-{job.id[:8]}.{format}"'}

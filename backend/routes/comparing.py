@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from backend.deps import DeskDep
 from backend.jobs.desk import Desk
-from backend.jobs.kinds.benchmark import KIND
+from backend.jobs.kinds.benchmark import NAME
 from backend.jobs.records import Machine, Origin, timestamp
 from backend.problems import Refusal
 from backend.store.models import Job
@@ -66,7 +66,7 @@ def compare_runs(
 
 def _find(desk: Desk, job_id: str) -> Job:
     try:
-        job = desk.find(job_id, kind=KIND.name, with_result=True)
+        job = desk.find(job_id, kind=NAME, with_result=True)
     except UnknownJob as error:
         problem = Problem("ids", "no run has this id", job_id, "GET /api/v1/benchmarks lists every run")
         raise Refusal(404, f"There is no run with the id {job_id[:40]!r}.", problem) from error

@@ -1,15 +1,18 @@
-"""``/healthz``, ``/readyz`` and ``/metrics``: for whoever supervises the service. They have no version prefix."""
+"""``/healthz``, ``/readyz`` and ``/metrics``: for whoever supervises the service. They have no version prefix.
+
+None of them takes a thread of those that serve requests, so they answer while a database hangs and every such thread waits.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse
 
-from backend.deps import ServiceDep
+from backend.deps import Service
+from backend.observing.readiness import Readiness
 
 __all__ = ["router"]
 
@@ -17,23 +20,16 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz", response_model=dict[str, str])
-def healthz() -> Response:
+async def healthz() -> Response:
     """The process answers."""
     return JSONResponse({"status": "ok"})
 
 
 @router.get("/readyz", response_model=dict[str, Any], responses={503: {"model": dict[str, Any]}})
-def readyz(service: ServiceDep) -> Response:
-    """Whether runs can be kept and measured: the database answers and the queue is alive."""
-    try:
-        service.store.ping()
-        database = "ok"
-    except SQLAlchemyError:
-        database = "does not answer"
-    runner = service.desk.runner.state
-    ready = database == "ok" and runner != "stopped"
-    body = {"status": "ready" if ready else "not ready", "checks": {"database": database, "runner": runner}}
-    return JSONResponse(body, 200 if ready else 503)
+async def readyz(request: Request) -> Response:
+    """Whether runs can be kept and measured now; every check says ``ok`` or what is wrong, within two seconds."""
+    report = await _readiness(request).report()
+    return JSONResponse(report.to_dict(), 200 if report.ready else 503)
 
 
 @router.get(
@@ -41,6 +37,13 @@ def readyz(service: ServiceDep) -> Response:
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-def metrics(service: ServiceDep) -> Response:
-    """Jobs by status, length of the queue, durations, in Prometheus' text format."""
-    return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(request: Request) -> Response:
+    """Requests, jobs, queue, devices and this process, in Prometheus' text format."""
+    service: Service = request.app.state.service
+    text = await service.metrics.text(await _readiness(request).report())
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+def _readiness(request: Request) -> Readiness:
+    readiness: Readiness = request.app.state.readiness
+    return readiness

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Response
 from starlette.responses import JSONResponse
 
 from backend.deps import DeskDep, Limit, Offset
-from backend.jobs.records import JobPage, JobRecord
+from backend.jobs.records import JobLog, JobPage, JobRecord
 from backend.jobs.states import State
 from backend.routes.events import EVENT_STREAM, event_stream
+from backend.routes.waiting import Version, Wait, look_or_wait
 from backend.store.store import Filter
 from dyad_core.errors import Problem, SpecError
 
@@ -35,9 +36,20 @@ def list_jobs(
 
 
 @router.get("/{job_id}", response_model=JobRecord)
-def look(job_id: str, desk: DeskDep) -> Response:
-    """One job of any kind with its result."""
-    return JSONResponse(desk.look(job_id))
+async def look(job_id: str, desk: DeskDep, wait_s: Wait = 0.0, version: Version = None) -> Response:
+    """One job of any kind with its result. With ``wait_s`` the answer comes when there is news."""
+    return await look_or_wait(desk, job_id, None, wait_s, version)
+
+
+@router.get("/{job_id}/log", response_model=JobLog)
+def log(
+    job_id: str,
+    desk: DeskDep,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="Number of the last line that is known.")] = 0,
+    limit: Limit = 100,
+) -> Response:
+    """What was said about a job: when and where it was started, how its processes ended, and why it ended."""
+    return JSONResponse(desk.log(job_id, after=after, limit=limit))
 
 
 @router.post("/{job_id}/cancel", status_code=202, response_model=JobRecord)

@@ -11,6 +11,7 @@ from backend.deps import DeskDep
 from backend.jobs.kinds.projection import NAME
 from backend.jobs.records import JobRecord
 from backend.requests import Examine, ProjectionRequest, Reorder
+from backend.submission import SubmissionDep
 
 __all__ = ["router"]
 
@@ -28,11 +29,12 @@ _SCHEMA = {key: value for key, value in _PLAIN.items() if key != "$defs"} | {
 
 
 @router.post("/projection", status_code=202, response_model=JobRecord, openapi_extra=body_schema(_SCHEMA, EXAMPLE))
-def submit(body: JsonBody, desk: DeskDep) -> Response:
+def submit(body: JsonBody, desk: DeskDep, submission: SubmissionDep) -> Response:
     """Queue a projection of an uploaded matrix onto patterns, beside low rank and block-diagonal.
 
     ``examine`` looks at one structure in detail (singular values, pictures); ``reorder`` looks for an order of hidden
     units that keeps more. A projection is lossy: the projected layer computes another function.
     """
-    record = desk.submit(NAME, body)
-    return JSONResponse(record, 202, headers={"Location": f"/api/v1/jobs/{record['id']}"})
+    answer = desk.submit(NAME, body, submission)
+    headers = {"Location": f"/api/v1/jobs/{answer.record['id']}"} | answer.headers
+    return JSONResponse(answer.record, 202, headers=headers)

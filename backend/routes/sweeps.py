@@ -15,7 +15,9 @@ from backend.jobs.records import JobRecord, JobSummary, Origin
 from backend.jobs.states import State
 from backend.problems import Refusal
 from backend.routes.events import EVENT_STREAM, event_stream
+from backend.routes.waiting import Version, Wait, look_or_wait
 from backend.store.store import Filter
+from backend.submission import SubmissionDep
 from dyad_core.bench.json_text import NotJson
 from dyad_core.sweep import SweepProgress, SweepResult, SweepSpec
 from dyad_core.sweep.export import to_csv
@@ -59,14 +61,15 @@ class SweepPage(BaseModel):
     response_model=SweepRecord,
     openapi_extra=body_schema({"$ref": "#/components/schemas/SweepSpec"}, EXAMPLE),
 )
-def submit(body: JsonBody, desk: DeskDep) -> Response:
+def submit(body: JsonBody, desk: DeskDep, submission: SubmissionDep) -> Response:
     """Queue a sweep. Only ``widths`` or ``sizes`` must be given; all wrong fields are reported at once.
 
     Points that were measured before under the same conditions in the same environment are taken over (``reuse``), so the
     same sweep submitted again goes on where an earlier one ended, however it ended.
     """
-    record = desk.submit(NAME, body)
-    return JSONResponse(record, 202, headers={"Location": f"/api/v1/sweeps/{record['id']}"})
+    answer = desk.submit(NAME, body, submission)
+    headers = {"Location": f"/api/v1/sweeps/{answer.record['id']}"} | answer.headers
+    return JSONResponse(answer.record, 202, headers=headers)
 
 
 @router.get("", response_model=SweepPage)
@@ -105,9 +108,9 @@ def import_sweep(body: BodyBytes, desk: DeskDep) -> Response:
 
 
 @router.get("/{sweep_id}", response_model=SweepRecord)
-def look(sweep_id: str, desk: DeskDep) -> Response:
-    """One sweep: status, progress with every point so far and, once it succeeded, its result."""
-    return JSONResponse(desk.look(sweep_id, kind=NAME))
+async def look(sweep_id: str, desk: DeskDep, wait_s: Wait = 0.0, version: Version = None) -> Response:
+    """One sweep: status, progress with every point so far and, once it succeeded, its result. ``wait_s`` waits for news."""
+    return await look_or_wait(desk, sweep_id, NAME, wait_s, version)
 
 
 @router.post("/{sweep_id}/cancel", status_code=202, response_model=SweepRecord)

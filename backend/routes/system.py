@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -9,7 +10,6 @@ from starlette.responses import JSONResponse
 
 from backend.deps import ServiceDep
 from backend.jobs.records import timestamp
-from backend.jobs.states import State
 from backend.realised import MAX_REALISED_ENTRIES
 from dyad_core.bench.system import system_info
 
@@ -21,11 +21,18 @@ router = APIRouter(prefix="/system", tags=["system"])
 @router.get("", response_model=dict[str, Any])
 def system(service: ServiceDep) -> Response:
     """Devices with their dtypes and memory, processor, versions, notes; jobs; kind of database; limits."""
-    store = service.store
+    store, executor = service.store, service.desk.executor
+    running = [job.id for job in store.running()]
     return JSONResponse(
         {
             **system_info().to_dict(),
-            "queue": {"running": store.running_id(), "queued": store.counts()[State.QUEUED]},
+            "queue": {
+                "running": running[0] if running else None,
+                "queued": service.desk.queue.length(),
+            },
+            "running_ids": running,
+            "executor": executor.name,
+            "device_groups": [dataclasses.asdict(group) for group in executor.groups()],
             "database": store.engine.dialect.name,
             "limits": {
                 "max_upload_bytes": service.settings.max_upload_bytes,

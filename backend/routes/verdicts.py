@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from backend.bodies import JsonBody, body_schema, build
 from backend.deps import ServiceDep
-from backend.jobs.kinds.benchmark import KIND
+from backend.jobs.kinds.benchmark import NAME
 from backend.jobs.states import State
 from backend.problems import Refusal
 from backend.store.models import Job
@@ -130,7 +130,7 @@ def judge(body: JsonBody, service: ServiceDep) -> Response:
     if asked.run is None:
         job = _of_request(asked, service.store)
     else:
-        job = service.store.get(asked.run, kind=KIND.name, with_result=True)
+        job = service.store.get(asked.run, kind=NAME, with_result=True)
     if job.result is None:
         raise Refusal(
             409, f"This run is {job.status} and has no result to judge.", Problem("status", "must be succeeded")
@@ -171,7 +171,7 @@ def _of_request(asked: VerdictRequest, store: Store) -> Job:
     finished = [job for job in found if job.status is State.SUCCEEDED]
     if finished:
         chosen = min(finished, key=lambda job: job.origin != "local")  # the first, so the newest, of the best origin
-        return store.get(chosen.id, kind=KIND.name, with_result=True)
+        return store.get(chosen.id, kind=NAME, with_result=True)
     waiting = next((job for job in found if job.status in (State.QUEUED, State.RUNNING)), None)
     if waiting is not None:
         problem = Problem("benchmark", "must have a finished run", waiting.id, "ask again when it has succeeded")
@@ -209,7 +209,7 @@ def _stored(store: Store, fits: Callable[[Job], bool]) -> list[Job]:
     """Every job that fits, newest first, without results."""
     found, offset, total = [], 0, 1
     while offset < total:
-        page, total = store.page(Filter(kind=KIND.name), limit=PAGE, offset=offset)
+        page, total = store.page(Filter(kind=NAME), limit=PAGE, offset=offset)
         found += [job for job in page if fits(job)]
         offset += PAGE
     return found

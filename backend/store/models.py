@@ -1,22 +1,34 @@
 """The tables of the service, and the frozen record that leaves the store.
 
-Every kind of job lives in ``jobs``; what differs by kind (request, progress, result) is JSON. ``bundled`` remembers which
-results that ship with the library were put there once, so that deleted ones stay deleted. Column types work on SQLite and
+Every kind of job lives in ``jobs``; what differs by kind (request, progress, result) is JSON. ``job_lines`` is what is said about
+a job while it waits and runs. ``bundled`` remembers which results that ship with the library were put there once, so that deleted ones stay deleted. Column types work on SQLite and
 PostgreSQL alike. The tables themselves are made by the migrations, never from this file.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, DateTime, Dialect, Integer, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from backend.jobs.states import State
 
-__all__ = ["Base", "BundledRow", "Job", "JobRow", "UtcDateTime"]
+__all__ = ["Base", "BundledRow", "Job", "JobRow", "LineRow", "UtcDateTime"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -72,6 +84,33 @@ class JobRow(Base):
     """Whether an equal request may be answered with this result."""
     fingerprint: Mapped[str | None] = mapped_column(String(64))
     """Of a result that was not measured here: no result is kept twice."""
+    client: Mapped[str] = mapped_column(String(80), default="")
+    priority: Mapped[int] = mapped_column(Integer, default=0)
+    device: Mapped[str] = mapped_column(String(64), default="cpu")
+    needs: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """The fields of :class:`~backend.executors.base.Needs`; None in jobs of before, which say it by ``device``."""
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    attempts: Mapped[int] = mapped_column(Integer, default=1)
+    time_limit_s: Mapped[float | None] = mapped_column(Float)
+    memory_limit_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    place: Mapped[str | None] = mapped_column(String(200))
+    claim: Mapped[str | None] = mapped_column(String(32))
+    """Drawn anew at every start: what writes about a start that is over is turned away by it."""
+    version: Mapped[int] = mapped_column(Integer, default=0)
+    """Grows with every change of the row."""
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+
+
+class LineRow(Base):
+    """One line of what was said about a job."""
+
+    __tablename__ = "job_lines"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    job_number: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    attempt: Mapped[int] = mapped_column(Integer)
+    text: Mapped[str] = mapped_column(Text)
 
 
 class BundledRow(Base):
@@ -107,28 +146,21 @@ class Job:
     finished_at: datetime | None
     machine: dict[str, Any] | None
     measured_at: datetime | None
+    client: str
+    priority: int
+    device: str
+    needs: dict[str, Any] | None
+    attempt: int
+    attempts: int
+    time_limit_s: float | None
+    memory_limit_bytes: int | None
+    place: str | None
+    claim: str | None
+    version: int
     result: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, row: JobRow, *, with_result: bool) -> Job:
         """Copy a row; ``with_result`` decides whether the result is read from the database."""
-        return cls(
-            number=row.number,
-            id=row.id,
-            kind=row.kind,
-            status=State(row.status),
-            origin=row.origin,
-            spec=row.spec,
-            spec_digest=row.spec_digest,
-            environment_digest=row.environment_digest,
-            warnings=row.warnings,
-            progress=row.progress,
-            error=row.error,
-            headline=row.headline,
-            created_at=row.created_at,
-            started_at=row.started_at,
-            finished_at=row.finished_at,
-            machine=row.machine,
-            measured_at=row.measured_at,
-            result=row.result if with_result else None,
-        )
+        known = {each.name: getattr(row, each.name) for each in fields(cls) if each.name != "result"}
+        return cls(**known | {"status": State(row.status)}, result=row.result if with_result else None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,13 +16,15 @@ from sqlalchemy import Engine, delete, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import sessionmaker, undefer
 
+from backend.executors.base import Needs
 from backend.jobs.kind import Outcome
-from backend.jobs.states import TERMINAL, State, check, sources
+from backend.jobs.states import TERMINAL, IllegalChange, State, check, sources
 from backend.store.filter import Filter, filtered
+from backend.store.lines import line_row
 from backend.store.models import Job, JobRow
 from dyad_core.errors import DyadError
 
-__all__ = ["Filter", "NewJob", "Store", "UnknownJob"]
+__all__ = ["Filter", "KeyUsed", "NewJob", "Store", "UnknownJob"]
 
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -33,12 +35,23 @@ class UnknownJob(DyadError):  # noqa: N818 - the event, as the library's family 
 
 @dataclass(frozen=True)
 class NewJob:
-    """What a job starts with."""
+    """What a job starts with; the columns of :class:`~backend.store.models.JobRow` say what each field means."""
 
     kind: str
     spec: dict[str, Any]
     spec_digest: str
     warnings: list[str]
+    needs: Needs = field(default_factory=Needs)
+    client: str = ""
+    priority: int = 0
+    attempts: int = 1
+    time_limit_s: float | None = None
+    memory_limit_bytes: int | None = None
+    idempotency_key: str | None = None
+
+
+class KeyUsed(DyadError):  # noqa: N818 - the event, as the library's family names it
+    """A client submitted under a key that it has used."""
 
 
 class Store:
@@ -52,8 +65,24 @@ class Store:
     # --- adding --------------------------------------------------------------------------------
 
     def add(self, new: NewJob) -> Job:
-        """Put a job at the end of the queue."""
-        return self._insert(new, State.QUEUED, origin="local", created_at=_now())
+        """Put a job into the queue.
+
+        Raises:
+            KeyUsed: this client's key belongs to a job already.
+        """
+        try:
+            return self._insert(new, State.QUEUED, origin="local", created_at=_now())
+        except IntegrityError as error:
+            if new.idempotency_key is None:
+                raise
+            raise KeyUsed(new.idempotency_key) from error
+
+    def find_key(self, client: str, key: str) -> Job | None:
+        """The job that this client submitted under this key, without its result."""
+        query = select(JobRow).where(JobRow.client == client, JobRow.idempotency_key == key)
+        with self._session() as session:
+            row = session.scalar(query)
+            return None if row is None else Job.of(row, with_result=False)
 
     def add_finished(self, new: NewJob, outcome: Outcome, *, origin: str = "imported") -> tuple[Job, bool]:
         """Keep a result that was not measured by this service; return its job and whether it is a new one.
@@ -98,6 +127,14 @@ class Store:
             spec=new.spec,
             spec_digest=new.spec_digest,
             warnings=new.warnings,
+            client=new.client,
+            priority=new.priority,
+            device=new.needs.device,
+            needs=asdict(new.needs),
+            attempts=new.attempts,
+            time_limit_s=new.time_limit_s,
+            memory_limit_bytes=new.memory_limit_bytes,
+            idempotency_key=new.idempotency_key,
             **values,
         )
         with self._session.begin() as session:
@@ -154,19 +191,6 @@ class Store:
             found = {State(status): count for status, count in session.execute(query)}
         return {state: found.get(state, 0) for state in State}
 
-    def running_id(self) -> str | None:
-        """Id of the job that runs now."""
-        with self._session() as session:
-            return session.scalar(select(JobRow.id).where(JobRow.status == State.RUNNING).limit(1))
-
-    def queue_position(self, job: Job) -> int | None:
-        """Place of a queued job in the queue, 1 for the next to run; None for any other."""
-        if job.status is not State.QUEUED:
-            return None
-        query = select(func.count()).where(JobRow.status == State.QUEUED, JobRow.number <= job.number)
-        with self._session() as session:
-            return max(1, session.scalar(query) or 0)  # 0 when it was started since ``job`` was read
-
     def ping(self) -> None:
         """Return when the database answers.
 
@@ -178,63 +202,78 @@ class Store:
 
     # --- changing ------------------------------------------------------------------------------
 
-    def change(self, job_id: str, wanted: State, **values: Any) -> Job:
-        """Bring a job into another state, writing ``values`` (columns) with it.
+    def change(
+        self,
+        job_id: str,
+        wanted: State,
+        *,
+        claim: str | None = None,
+        new_claim: str | None = None,
+        line: str = "",
+        **values: Any,
+    ) -> Job:
+        """Bring a job into another state, writing ``values`` (columns) and a line of its log with it.
+
+        Args:
+            job_id: of the job.
+            wanted: its new state.
+            claim: the start that this is about; a job that was started again since is left alone. None is about any.
+            new_claim: of the start that begins with this change.
+            line: what the log says of it; nothing when empty.
+            values: further columns.
 
         Raises:
             UnknownJob: no job has this id.
-            IllegalChange: its state does not allow the change.
+            IllegalChange: its state does not allow the change, or the start is over.
         """
         if wanted in TERMINAL:
             values.setdefault("finished_at", _now())
         if wanted is State.RUNNING:
+            values |= {"claim": new_claim}
             values.setdefault("started_at", _now())
-        statement = (
-            update(JobRow)
-            .where(JobRow.id == job_id, JobRow.status.in_(sources(wanted)))
-            .values(status=wanted, **values)
-        )
+        if wanted is State.QUEUED:
+            values |= {"started_at": None, "place": None, "claim": None, "progress": None}
+        condition = [JobRow.id == job_id, JobRow.status.in_(sources(wanted))]
+        if claim is not None:
+            condition.append(JobRow.claim == claim)
+        statement = update(JobRow).where(*condition).values(status=wanted, version=JobRow.version + 1, **values)
         with self._session.begin() as session:
             changed = session.execute(statement).rowcount  # type: ignore[attr-defined] # typed as Result, is CursorResult
+            if changed and line:
+                row = session.execute(select(JobRow.number, JobRow.attempt).where(JobRow.id == job_id)).one()
+                session.add(line_row(row.number, row.attempt, line))
         job = self.get(job_id)
         if not changed:
             check(job.status, wanted)
+            raise IllegalChange(job.status, wanted)  # legal by its state: it is another start of the job
         return job
 
-    def claim_oldest(self) -> Job | None:
-        """Mark the oldest queued job as running and return it; None when the queue is empty.
+    def claim(self, job_id: str, place: str, claim: str) -> Job | None:
+        """Mark a queued job as running under a new ``claim`` and return it; None when it is queued no more.
 
         The condition on its state makes sure that nothing is run twice, whoever else claims.
         """
-        oldest = select(JobRow.id).where(JobRow.status == State.QUEUED).order_by(JobRow.number).limit(1)
-        while True:
-            with self._session() as session:
-                job_id = session.scalar(oldest)
-            if job_id is None:
-                return None
-            statement = (
-                update(JobRow)
-                .where(JobRow.id == job_id, JobRow.status.in_(sources(State.RUNNING)))
-                .values(status=State.RUNNING, started_at=_now())
-            )
-            with self._session.begin() as session:
-                claimed = session.execute(statement).rowcount  # type: ignore[attr-defined] # as above
-            if claimed:
-                return self.get(job_id)
+        values: dict[str, Any] = {"place": place[:200], "attempt": JobRow.attempt + 1}
+        try:
+            return self.change(job_id, State.RUNNING, new_claim=claim, line=f"Started on {place}.", **values)
+        except (IllegalChange, UnknownJob):
+            return None
 
-    def write_progress(self, job_id: str, progress: dict[str, Any]) -> bool:
-        """Keep the progress of a running job; False when it is not running any more."""
-        statement = update(JobRow).where(JobRow.id == job_id, JobRow.status == State.RUNNING).values(progress=progress)
+    def write_progress(self, job: Job, progress: dict[str, Any]) -> bool:
+        """Keep the progress of a running job; False when this start of it is over."""
+        statement = (
+            update(JobRow)
+            .where(JobRow.id == job.id, JobRow.status == State.RUNNING, JobRow.claim == job.claim)
+            .values(progress=progress, version=JobRow.version + 1)
+        )
         with self._session.begin() as session:
             return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined] # as above
 
-    def interrupt_running(self, error: dict[str, str]) -> list[str]:
-        """Mark every running job as interrupted (no server runs them) and return their ids."""
+    def running(self) -> list[Job]:
+        """Every job that runs, oldest first, without results."""
+        query = select(JobRow).where(JobRow.status == State.RUNNING).order_by(JobRow.number)
         with self._session() as session:
-            ids = list(session.scalars(select(JobRow.id).where(JobRow.status == State.RUNNING)))
-        for job_id in ids:
-            self.change(job_id, State.INTERRUPTED, error=error)
-        return ids
+            return [Job.of(row, with_result=False) for row in session.scalars(query)]
 
     def delete(self, job_id: str) -> bool:
         """Forget a job that is not running; False when it runs.

@@ -109,6 +109,7 @@ def run_process(
         BenchmarkMemoryLimit: it held more than ``memory_limit_bytes``.
     """
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    kills_before = tree.memory_kills()
     with tempfile.TemporaryDirectory(prefix="dyad-work-") as folder, _started(work, Path(folder)) as process:
         result_path = Path(folder) / "result.json"
         if cpus is not None and hasattr(os, "sched_setaffinity"):
@@ -119,7 +120,11 @@ def run_process(
         for message in _messages(process, wait):
             on_message(message)
         exit_code = _exit_code(process, wait)
-        return _result(work, result_path, exit_code, _tail(Path(folder) / "stderr"), wait.peak_bytes)
+        killed = exit_code == -signal.SIGKILL
+        ended = _End(
+            exit_code, _tail(Path(folder) / "stderr"), wait.peak_bytes, killed and tree.memory_kills() != kills_before
+        )
+        return _result(work, result_path, ended)
 
 
 @contextlib.contextmanager
@@ -222,26 +227,44 @@ def _exit_code(process: subprocess.Popen[bytes], wait: Wait) -> int | None:
     return None
 
 
-def _result(work: Work, path: Path, exit_code: int | None, tail: str, peak_bytes: int) -> Any:
+@dataclass(frozen=True)
+class _End:
+    """How a process ended; ``for_memory``: the system counts one more that it killed for want of memory."""
+
+    exit_code: int | None
+    stderr_tail: str
+    peak_bytes: int
+    for_memory: bool
+
+    def __str__(self) -> str:
+        if self.exit_code is None:
+            return f"did not end within {EXIT_GRACE_S:g} s of closing its output"
+        if self.exit_code >= 0:
+            return f"ended with exit code {self.exit_code}"
+        name = signal.Signals(-self.exit_code).name
+        memory = ""
+        if self.for_memory:
+            held = (
+                f"; the process held {self.peak_bytes / 2**30:.2f} GiB when last looked at" if self.peak_bytes else ""
+            )
+            memory = f" because memory ran out{held}"
+        return f"was killed by {name}{memory}, exit code {self.exit_code},"
+
+
+def _result(work: Work, path: Path, end: _End) -> Any:
     answer = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if "problems" in answer:
         raise SpecError([Problem(**problem) for problem in answer["problems"]])
-    if "result" in answer and exit_code == 0:
+    if "result" in answer and end.exit_code == 0:
         return answer["result"]
     reason = f" with {answer['error']}" if "error" in answer else ""
-    message = f"the {work.process_name} {_ended(exit_code, peak_bytes)}{reason} before it had a result"
-    raise BenchmarkFailed(message, exit_code=exit_code, stderr_tail=tail, peak_bytes=peak_bytes)
-
-
-def _ended(exit_code: int | None, peak_bytes: int) -> str:
-    if exit_code is None:
-        return f"did not end within {EXIT_GRACE_S:g} s of closing its output"
-    if exit_code >= 0:
-        return f"ended with exit code {exit_code}"
-    name = signal.Signals(-exit_code).name
-    held = f"; it held {peak_bytes / 2**30:.2f} GiB when last looked at" if peak_bytes else ""
-    memory = f" (the system does this when memory runs out{held})" if name == "SIGKILL" else ""
-    return f"was killed by {name}{memory}, exit code {exit_code},"
+    raise BenchmarkFailed(
+        f"the {work.process_name} {end}{reason} before it had a result",
+        exit_code=end.exit_code,
+        stderr_tail=end.stderr_tail,
+        peak_bytes=end.peak_bytes,
+        out_of_memory=end.for_memory,
+    )
 
 
 def _tail(path: Path) -> str:

@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["MARK", "end_marked", "end_orphans", "make_mark", "resident_bytes"]
+__all__ = ["MARK", "end_marked", "end_orphans", "make_mark", "memory_kills", "resident_bytes"]
 
 MARK = "DYAD_WORK"
 """Environment variable: ``<owner's process id>-<owner's start time>-<unique>``."""
@@ -42,6 +42,15 @@ def resident_bytes(pid: int) -> int:
             for task in (PROC / str(process) / "task").iterdir():
                 waiting += [int(child) for child in (task / "children").read_text().split()]
     return total
+
+
+def memory_kills() -> int | None:
+    """How many processes the system has killed for want of memory since it started; None where it does not tell."""
+    try:
+        lines = (PROC / "vmstat").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
 
 
 def end_marked(mark: str) -> None:

@@ -1,6 +1,5 @@
 """The OpenAPI document is complete, and requests drawn from it never make the service fail or leave its schema."""
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,8 @@ from schemathesis.checks import CHECKS
 from service_tools import SMALL, npy, send
 
 from backend.app import create_app
-from backend.jobs.kind import OnProgress, Outcome
+from backend.jobs.context import Context
+from backend.jobs.kind import Outcome
 from backend.jobs.kinds.benchmark import BenchmarkKind
 from backend.jobs.kinds.projection import ProjectionKind
 from backend.jobs.kinds.sweep import SweepKind
@@ -38,6 +38,7 @@ EXPECTED = {
     "DELETE /api/v1/jobs/{job_id}",
     "POST /api/v1/jobs/{job_id}/cancel",
     "GET /api/v1/jobs/{job_id}/events",
+    "GET /api/v1/jobs/{job_id}/log",
     "GET /api/v1/uploads",
     "POST /api/v1/uploads",
     "GET /api/v1/uploads/{upload_id}",
@@ -78,21 +79,21 @@ CHECKED = [
 class Unmeasured(BenchmarkKind):
     """Benchmarks whose requests are checked as always and whose measurement is left out, for there are hundreds."""
 
-    def run(self, spec: dict[str, Any], on_progress: OnProgress, cancel: threading.Event) -> Outcome:
+    def run(self, spec: dict[str, Any], context: Context) -> Outcome:
         raise BenchmarkFailed("it was not to be measured")
 
 
 class Unprojected(ProjectionKind):
     """Projections, likewise."""
 
-    def run(self, spec: dict[str, Any], on_progress: OnProgress, cancel: threading.Event) -> Outcome:
+    def run(self, spec: dict[str, Any], context: Context) -> Outcome:
         raise BenchmarkFailed("it was not to be computed")
 
 
 class Unswept(SweepKind):
     """Sweeps, likewise."""
 
-    def run(self, spec: dict[str, Any], on_progress: OnProgress, cancel: threading.Event) -> Outcome:
+    def run(self, spec: dict[str, Any], context: Context) -> Outcome:
         raise BenchmarkFailed("it was not to be measured")
 
 

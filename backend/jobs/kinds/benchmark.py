@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from backend.jobs.kind import Bundle, JobKind, OnProgress, Outcome, Request
+from backend.executors.base import Needs
+from backend.jobs.context import Context
+from backend.jobs.kind import Bundle, JobKind, Outcome, Request
 from backend.settings import Settings
 from dyad_core.bench import SCHEMA_VERSION, BenchmarkRun, BenchmarkSpec, preflight, run_benchmark
 from dyad_core.bench.disturbance import is_disturbed
@@ -19,7 +20,9 @@ from dyad_core.bench.files import load_runs, parse_runs
 from dyad_core.bench.identity import environment_digest, measuring_digest, result_fingerprint
 from dyad_core.bench.reference import FOLDER
 
-__all__ = ["KIND", "imported", "is_servable", "make"]
+__all__ = ["NAME", "imported", "is_servable", "make"]
+
+NAME = "benchmark"
 
 TRANSIENT = ("failed", "out_of_memory")
 """Outcomes that may be of the moment: such a run is measured again when it is asked for again."""
@@ -28,22 +31,34 @@ TRANSIENT = ("failed", "out_of_memory")
 class BenchmarkKind:
     """The kind ``benchmark``: its request is a :class:`~dyad_core.bench.BenchmarkSpec`."""
 
-    name = "benchmark"
+    name = NAME
+
+    def __init__(self, *, measures_here: bool = True) -> None:
+        """Say whether the machine of the service is the one that measures."""
+        self._measures_here = measures_here
 
     def read(self, body: dict[str, Any]) -> Request:
-        """Check values and, for this machine, device, memory and implementations."""
+        """Check values and, where this machine measures, its device, memory and implementations.
+
+        A machine of a cluster checks them when the job starts there; no stored run stands for one that it will make.
+        """
         spec = BenchmarkSpec.from_dict(body)
+        needs = Needs(spec.device, threads=spec.threads)
+        if not self._measures_here:
+            return Request(spec=spec.to_dict(), digest=spec.digest(), needs=needs)
         warnings = preflight(spec)
         expected = foresee_environment(spec)
         identity = None if expected is None else measuring_digest(expected)
-        return Request(spec=spec.to_dict(), digest=spec.digest(), warnings=warnings, environment_digest=identity)
+        return Request(spec.to_dict(), spec.digest(), warnings, identity, needs)
 
-    def run(self, spec: dict[str, Any], on_progress: OnProgress, cancel: threading.Event) -> Outcome:
+    def run(self, spec: dict[str, Any], context: Context) -> Outcome:
         """Measure in a process of its own."""
         run = run_benchmark(
             BenchmarkSpec.from_dict(spec),
-            on_progress=lambda progress: on_progress(progress.to_dict()),
-            cancel=cancel,
+            on_progress=lambda progress: context.on_progress(progress.to_dict()),
+            cancel=context.cancel,
+            run_work=context.run,
+            check="here" if context.is_local else "there",
         )
         return _outcome(run, identity=measuring_digest(run.environment), servable=is_servable(run))
 
@@ -103,9 +118,6 @@ def _outcome(run: BenchmarkRun, *, identity: str, servable: bool) -> Outcome:
     )
 
 
-KIND = BenchmarkKind()
-
-
-def make(_settings: Settings) -> JobKind:
-    """The kind; it needs no settings."""
-    return KIND
+def make(settings: Settings) -> JobKind:
+    """The kind for these settings."""
+    return BenchmarkKind(measures_here=settings.executor == "local")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from backend.jobs.kind import Bundle, JobKind, OnProgress, Outcome, Request
+from backend.executors.base import Needs
+from backend.jobs.context import Context
+from backend.jobs.kind import Bundle, JobKind, Outcome, Request
 from backend.settings import Settings
+from dyad_core.bench import BenchmarkSpec, run_benchmark
 from dyad_core.bench.environment import foresee_environment
 from dyad_core.bench.identity import environment_digest, measuring_digest, result_fingerprint
 from dyad_core.errors import BenchmarkCancelled
@@ -25,6 +27,7 @@ from dyad_core.sweep.reference import FOLDER
 __all__ = ["NAME", "SweepKind", "imported", "make"]
 
 NAME = "sweep"
+ATTEMPTS = 3
 
 
 class SweepKind:
@@ -39,13 +42,19 @@ class SweepKind:
     def __init__(self, settings: Settings) -> None:
         """Touch nothing yet."""
         self._folder = settings.home / "sweeps"
+        self._measures_here = settings.executor == "local"
 
     def read(self, body: dict[str, Any]) -> Request:
-        """Check values and, for this machine, device, implementations and the memory of the smallest point."""
-        spec = SweepSpec.from_dict(body)
-        return Request(spec=spec.to_dict(), digest=spec.digest(), warnings=preflight_sweep(spec))
+        """Check values and, where this machine measures, device, implementations and the memory of the smallest point.
 
-    def run(self, spec: dict[str, Any], on_progress: OnProgress, cancel: threading.Event) -> Outcome:
+        A cluster lends a sweep every free machine of one kind. It may be started three times, for it goes on from its points.
+        """
+        spec = SweepSpec.from_dict(body)
+        warnings = preflight_sweep(spec) if self._measures_here else []
+        needs = Needs(spec.device, spread=not self._measures_here, threads=spec.threads)
+        return Request(spec.to_dict(), spec.digest(), warnings, needs=needs, attempts=ATTEMPTS)
+
+    def run(self, spec: dict[str, Any], context: Context) -> Outcome:
         """Measure point after point, each in a process of its own, going on from what is kept."""
         request = SweepSpec.from_dict(spec)
         kept = KeptRuns(self._path(request))
@@ -56,10 +65,12 @@ class SweepKind:
 
         result = run_sweep(
             request,
-            on_progress=lambda progress: on_progress(progress.to_dict()),
-            cancel=cancel,
+            run=partial(run_benchmark, run_work=context.run, check="here" if context.is_local else "there"),
+            on_progress=lambda progress: context.on_progress(progress.to_dict()),
+            cancel=context.cancel,
             known=kept.load() if request.reuse else (),
             on_point=keep,
+            here=foresee_environment if self._measures_here else _first_decides,
         )
         if result.stopped == "cancelled":
             raise BenchmarkCancelled(f"the sweep was cancelled; its {len(result.points)} points are kept")
@@ -78,9 +89,15 @@ class SweepKind:
 
     def _path(self, spec: SweepSpec) -> Path:
         """Where the points of these conditions, measured in this environment by this code, are kept."""
+        if not self._measures_here:
+            return self._folder / f"{spec.conditions_digest()[:32]}-cluster.jsonl"
         here = foresee_environment(spec.request(spec.grid.columns[0], spec.grid.tokens[0]))
         place = "nowhere" if here is None else measuring_digest(here)
         return self._folder / f"{spec.conditions_digest()[:32]}-{place[:32]}.jsonl"
+
+
+def _first_decides(_spec: BenchmarkSpec) -> None:
+    """What a machine of a cluster will be is not known before it measures."""
 
 
 def imported(file: bytes) -> tuple[Request, Outcome]:

@@ -1,8 +1,16 @@
 """Listeners get the newest record, from any thread, and only of their job."""
 
 import asyncio
+import json
+from typing import Any
 
-from backend.jobs.feed import Feed
+from backend.jobs.feed import Feed, News
+
+
+def record(news: News | None) -> dict[str, Any]:
+    assert news is not None
+    assert json.loads(news.text) == news.record
+    return news.record
 
 
 def test_a_slow_listener_gets_the_newest_record_only() -> None:
@@ -15,10 +23,11 @@ def test_a_slow_listener_gets_the_newest_record_only() -> None:
             for number in range(3):
                 feed.publish({"id": "a", "number": number})
             feed.publish({"id": "b", "number": 9})
-            heard.append((await subscriber.next())["number"])
+            heard.append(record(await subscriber.next())["number"])
             await asyncio.to_thread(feed.publish, {"id": "a", "number": 5})
-            heard.append((await subscriber.next())["number"])
-            heard.append((await other.next())["number"])
+            heard.append(record(await subscriber.next())["number"])
+            heard.append(record(await other.next())["number"])
+            assert await other.next(0.01) is None
         return heard
 
     assert asyncio.run(listen()) == [2, 5, 5]

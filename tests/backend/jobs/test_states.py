@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from service_tools import new_job
+from service_tools import claim_next, new_job
 
 from backend.jobs.states import TERMINAL, IllegalChange, State, check, sources
 from backend.settings import Settings
@@ -22,6 +22,7 @@ LEGAL = {
     ("running", "failed"),
     ("running", "cancelled"),
     ("running", "interrupted"),
+    ("running", "queued"),
 }
 
 
@@ -62,7 +63,7 @@ class JobLife(RuleBasedStateMachine):
     @rule()
     def claim(self) -> None:
         queued = [job_id for job_id, state in self.expected.items() if state is State.QUEUED]
-        job = self.store.claim_oldest()
+        job = claim_next(self.store)
         assert (job.id if job else None) == (queued[0] if queued else None)
         if job:
             self.expected[job.id] = State.RUNNING

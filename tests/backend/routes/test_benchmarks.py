@@ -26,6 +26,7 @@ RUNS = "/api/v1/benchmarks"
 RECORD = {
     "id", "kind", "status", "spec", "progress", "queue_position", "warnings", "error", "origin",
     "created_at", "started_at", "finished_at", "headline", "machine", "measured_at",
+    "client", "priority", "device", "attempt", "attempts", "place", "time_limit_s", "memory_limit_bytes", "version",
 }  # fmt: skip
 CANDIDATE = {
     "variant", "n_blocks", "grain", "implementation", "pass", "outcome", "samples_ms", "median_ms",

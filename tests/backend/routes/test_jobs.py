@@ -20,7 +20,7 @@ def client(settings: Settings) -> Iterator[TestClient]:
 
 def test_a_new_kind_of_job_is_listed_beside_the_others(client: TestClient) -> None:
     service = client.app.state.service  # type: ignore[attr-defined]
-    record = service.desk.submit("process", {"code": "print(7)"})
+    record = service.desk.submit("process", {"code": "print(7)"}).record
     other, _ = service.store.add_finished(
         new_job(kind="benchmark"), Outcome({"schema_version": SCHEMA_VERSION}, "x", [])
     )
@@ -52,7 +52,7 @@ def test_an_unknown_job_is_not_found(client: TestClient, method: str, path: str)
 
 def test_a_job_of_any_kind_is_cancelled_followed_to_its_end_and_deleted(client: TestClient) -> None:
     desk = client.app.state.service.desk  # type: ignore[attr-defined]
-    job = f"/api/v1/jobs/{desk.submit('process', {'code': SLEEP})['id']}"
+    job = f"/api/v1/jobs/{desk.submit('process', {'code': SLEEP}).record['id']}"
     wait_until(lambda: client.get(job).json()["progress"], "the start of the process")
     assert client.delete(job).status_code == 409
 

@@ -128,7 +128,7 @@ def test_an_upload_that_is_gone_when_its_turn_comes_fails_in_a_sentence(client: 
     client.delete(f"/api/v1/uploads/{upload}")
     service = client.app.state.service  # type: ignore[attr-defined]
     job = service.store.add(NewJob(kind="projection", spec=spec, spec_digest="", warnings=[]))
-    service.desk.runner.wake()
+    service.desk.scheduler.wake()
 
     done = ended(client, job.id)
     assert done["status"] == "failed"

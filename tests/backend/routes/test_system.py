@@ -16,6 +16,10 @@ def test_devices_versions_and_queue_are_told_and_no_path(shared_client: TestClie
     assert "float32" in cpu["dtypes"]
     assert {"eager", "reference"} <= {item["name"] for item in system["implementations"]}
     assert system["queue"] == {"running": None, "queued": 0}
+    assert system["running_ids"] == []
+    assert system["executor"] == "local"
+    group = system["device_groups"][0]
+    assert (group["kind"], group["total"], group["free"], len(group["places"])) == ("cpu", 1, 1, 1)
     assert system["database"] == "sqlite"
     assert str(shared_client.app.state.settings.home) not in answer.text  # type: ignore[attr-defined]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from service_tools import new_job
+from service_tools import claim_next, new_job
 from sqlalchemy import text
 
 from backend.jobs.kind import Outcome
@@ -91,7 +91,7 @@ def test_postgresql_holds_jobs_and_gives_the_turn_to_one_server(settings: Settin
     open_database(settings).dispose()  # a second start finds everything in place
     store = Store(engine)
     job = store.add(new_job())
-    taken = store.claim_oldest()
+    taken = claim_next(store)
     assert taken is not None
     assert (taken.id, taken.status) == (job.id, State.RUNNING)
     done = store.change(job.id, State.SUCCEEDED, result={"value": [1.5, None]}, progress=None)
@@ -105,7 +105,7 @@ def test_postgresql_holds_jobs_and_gives_the_turn_to_one_server(settings: Settin
     added = [store.add_finished(new_job(), Outcome({}, None, [], fingerprint="f")) for _ in range(2)]
     assert [is_new for _, is_new in added] == [True, False]
     assert added[0][0].id == added[1][0].id
-    store.claim_oldest()
+    claim_next(store)
     store.change(listed.id, State.SUCCEEDED, result={"a": 0.1}, environment_digest="e", servable=True)
     served = store.find_servable("benchmark", "", "e")
     assert served is not None

@@ -1,19 +1,27 @@
 """Adding, claiming, listing and deleting jobs on a real SQLite file."""
 
+import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from service_tools import new_job
+from service_tools import claim_next, new_job
 
 from backend.jobs.kind import Outcome
 from backend.jobs.states import IllegalChange, State
-from backend.store.store import Filter, NewJob, Store, UnknownJob
+from backend.store.lines import LONGEST_LINE, Lines
+from backend.store.models import Job
+from backend.store.queue import Queue
+from backend.store.store import Filter, KeyUsed, NewJob, Store, UnknownJob
 
 
 def benchmark_job(**spec: object) -> NewJob:
     return NewJob(kind="benchmark", spec={"device": "cpu", "variants": ["it"]} | spec, spec_digest="", warnings=[])
+
+
+def place_of(store: Store, job: Job) -> int | None:
+    return Queue(store.engine).positions().get(job.id)
 
 
 def test_a_new_job_waits_with_its_request_and_the_time_in_utc(store: Store) -> None:
@@ -32,12 +40,12 @@ def test_a_new_job_waits_with_its_request_and_the_time_in_utc(store: Store) -> N
 def test_jobs_are_claimed_in_the_order_they_came(store: Store) -> None:
     jobs = [store.add(new_job()) for _ in range(3)]
 
-    assert [store.queue_position(job) for job in jobs] == [1, 2, 3]
-    first = store.claim_oldest()
+    assert [place_of(store, job) for job in jobs] == [1, 2, 3]
+    first = claim_next(store)
     assert first is not None
     assert (first.id, first.status, first.started_at is not None) == (jobs[0].id, State.RUNNING, True)
-    assert store.running_id() == first.id
-    assert [store.queue_position(store.get(job.id)) for job in jobs] == [None, 1, 2]
+    assert [job.id for job in store.running()] == [first.id]
+    assert [place_of(store, job) for job in jobs] == [None, 1, 2]
 
 
 def test_of_many_threads_that_claim_each_job_goes_to_exactly_one(store: Store) -> None:
@@ -47,7 +55,7 @@ def test_of_many_threads_that_claim_each_job_goes_to_exactly_one(store: Store) -
     def claim_all() -> list[str]:
         start.wait()
         claimed = []
-        while (job := store.claim_oldest()) is not None:
+        while (job := claim_next(store)) is not None:
             claimed.append(job.id)
         return claimed
 
@@ -61,29 +69,83 @@ def test_a_cancelled_job_is_not_claimed(store: Store) -> None:
     first, second = store.add(new_job()), store.add(new_job())
     store.change(first.id, State.CANCELLED)
 
-    claimed = store.claim_oldest()
+    claimed = claim_next(store)
     assert claimed is not None
     assert claimed.id == second.id
 
 
 def test_the_end_of_a_job_is_written_once(store: Store) -> None:
     job = store.add(new_job())
-    store.claim_oldest()
+    claim_next(store)
     done = store.change(job.id, State.SUCCEEDED, result={"value": 1}, headline="one")
 
     assert store.get(job.id, with_result=True).result == {"value": 1}
     with pytest.raises(IllegalChange):
         store.change(job.id, State.FAILED, error={"title": "no", "detail": "no"})
     assert store.get(job.id) == done
-    assert not store.write_progress(job.id, {"stage": "late"})
+    assert not store.write_progress(job, {"stage": "late"})
 
 
 def test_progress_is_kept_while_the_job_runs(store: Store) -> None:
     job = store.add(new_job())
-    assert not store.write_progress(job.id, {"stage": "early"})
-    store.claim_oldest()
-    assert store.write_progress(job.id, {"stage": "timing"})
+    assert not store.write_progress(job, {"stage": "early"})
+    claimed = claim_next(store)
+    assert claimed is not None
+    assert store.write_progress(claimed, {"stage": "timing"})
     assert store.get(job.id).progress == {"stage": "timing"}
+    assert store.get(job.id).version > claimed.version
+
+
+def test_what_writes_about_a_start_that_is_over_is_turned_away(store: Store) -> None:
+    job = store.add(new_job())
+    first = claim_next(store)
+    assert first is not None
+    again = store.change(job.id, State.QUEUED, claim=first.claim)
+    assert (again.started_at, again.place, again.claim, again.attempt) == (None, None, None, 1)
+    second = claim_next(store)
+    assert second is not None
+    assert (second.attempt, second.claim != first.claim) == (2, True)
+
+    assert not store.write_progress(first, {"stage": "late"})
+    with pytest.raises(IllegalChange):
+        store.change(job.id, State.SUCCEEDED, claim=first.claim, result={"value": "late"})
+    assert store.get(job.id).status is State.RUNNING
+    store.change(job.id, State.SUCCEEDED, claim=second.claim, result={"value": 2})
+    assert store.get(job.id, with_result=True).result == {"value": 2}
+
+
+def test_a_key_belongs_to_one_job_of_one_client(store: Store) -> None:
+    keyed = dataclasses.replace(new_job(), client="ann", idempotency_key="k")
+    job = store.add(keyed)
+    with pytest.raises(KeyUsed):
+        store.add(keyed)
+    assert store.find_key("ann", "k") == job
+    assert store.find_key("ben", "k") is None
+    store.add(dataclasses.replace(keyed, client="ben"))
+    assert store.counts()[State.QUEUED] == 2
+    store.delete(job.id)
+    assert store.add(keyed).id != job.id
+
+
+def test_the_log_of_a_job_is_read_on_from_a_line_and_deleted_with_it(store: Store) -> None:
+    lines = Lines(store.engine)
+    job, other = store.add(new_job()), store.add(new_job())
+    claimed = claim_next(store)
+    assert claimed is not None
+    lines.add(claimed, "a\x00b \ud800" + "x" * LONGEST_LINE)
+    lines.add(other, "of another")
+    store.change(job.id, State.CANCELLED, line="It was cancelled.")
+
+    first, second, third = lines.read(job, after=0, limit=10)
+    assert (first.text, first.attempt) == ("Started on here (cpu).", 1)
+    assert second.text.startswith("ab \\ud800x")
+    assert second.text.endswith("…")
+    assert lines.read(job, after=second.number, limit=10) == [third]
+    assert lines.read(job, after=0, limit=1) == [first]
+    store.delete(job.id)
+    lines.add(claimed, "too late")
+    assert lines.read(job, after=0, limit=10) == []
+    assert len(lines.read(other, after=0, limit=10)) == 1
 
 
 @pytest.mark.parametrize("job_id", ["f" * 32, "", "x", "F" * 32, "0" * 31 + "\x00", "' OR 1=1 --", "٣" * 32])
@@ -115,23 +177,13 @@ def test_pages_are_filtered_ordered_and_counted(store: Store) -> None:
 
 def test_a_running_job_cannot_be_deleted_and_its_number_is_never_used_again(store: Store) -> None:
     job = store.add(new_job())
-    store.claim_oldest()
+    claim_next(store)
     assert not store.delete(job.id)
     store.change(job.id, State.CANCELLED)
     assert store.delete(job.id)
     with pytest.raises(UnknownJob):
         store.delete(job.id)
     assert store.add(new_job()).number > job.number
-
-
-def test_running_jobs_of_a_dead_server_become_interrupted_and_others_stay(store: Store) -> None:
-    running, queued = store.add(new_job()), store.add(new_job())
-    store.claim_oldest()
-
-    assert store.interrupt_running({"title": "t", "detail": "d"}) == [running.id]
-    assert store.get(running.id).status is State.INTERRUPTED
-    assert store.get(running.id).error == {"title": "t", "detail": "d"}
-    assert store.get(queued.id).status is State.QUEUED
 
 
 def test_a_result_with_a_fingerprint_is_kept_once_whoever_comes_at_the_same_moment(store: Store) -> None:
@@ -154,7 +206,7 @@ def test_a_result_with_a_fingerprint_is_kept_once_whoever_comes_at_the_same_mome
 def test_only_a_local_succeeded_run_that_may_be_served_is_found_and_the_newest_of_them(store: Store) -> None:
     def finished(ending: State = State.SUCCEEDED, **values: object) -> str:
         job = store.add(benchmark_job())
-        store.claim_oldest()
+        claim_next(store)
         values = {"result": {"n": job.number}, "environment_digest": "e", "servable": True} | values
         return store.change(job.id, ending, **values).id
 

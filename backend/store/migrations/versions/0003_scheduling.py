@@ -20,14 +20,14 @@ def upgrade() -> None:
         sa.Column("client", sa.String(80), nullable=False, server_default=""),
         sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
         sa.Column("device", sa.String(64), nullable=False, server_default="cpu"),
-        sa.Column("device_count", sa.Integer, nullable=False, server_default="1"),
-        sa.Column("alone", sa.Boolean, nullable=False, server_default=sa.true()),
+        sa.Column("needs", sa.JSON),
         sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
         sa.Column("attempts", sa.Integer, nullable=False, server_default="1"),
         sa.Column("time_limit_s", sa.Float),
         sa.Column("memory_limit_bytes", sa.BigInteger),
         sa.Column("place", sa.String(200)),
         sa.Column("claim", sa.String(32)),
+        sa.Column("version", sa.Integer, nullable=False, server_default="0"),
         sa.Column("idempotency_key", sa.String(255)),
     ):
         op.add_column("jobs", column)
@@ -54,13 +54,12 @@ def _fill_in() -> None:
         sa.column("kind", sa.String),
         sa.column("spec", sa.JSON),
         sa.column("device", sa.String),
-        sa.column("alone", sa.Boolean),
         sa.column("attempt", sa.Integer),
         sa.column("started_at", sa.DateTime(timezone=True)),
     )
     connection = op.get_bind()
     connection.execute(sa.update(jobs).where(jobs.c.started_at.is_not(None)).values(attempt=1))
-    connection.execute(sa.update(jobs).where(jobs.c.kind == "projection").values(alone=False))
+    connection.execute(sa.update(jobs).where(jobs.c.kind == "projection").values(device="server"))
     for job_id, spec in connection.execute(sa.select(jobs.c.id, jobs.c.spec)).all():
         device: Any = spec.get("device") if isinstance(spec, dict) else None
         if isinstance(device, str) and device != "cpu":
