@@ -27,6 +27,7 @@ from starlette.responses import JSONResponse
 
 from backend.jobs.desk import QueueFull, StillRunning
 from backend.jobs.states import IllegalChange
+from backend.store.answers import database_answer
 from backend.store.store import UnknownJob
 from backend.uploads import UnknownUpload
 from dyad_core.errors import DyadError, Problem, SpecError
@@ -210,10 +211,13 @@ def _queue_full(_request: Request, error: Exception) -> JSONResponse:
     return problem_response(429, detail, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
-def _database_error(_request: Request, error: Exception) -> JSONResponse:
-    _log.error("the database does not answer", exc_info=error)
-    detail = "The database of the service does not answer; nothing was changed. /readyz says when it is back."
-    return problem_response(503, detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+def _database_error(request: Request, error: Exception) -> JSONResponse:
+    answer = database_answer(error, request.method)
+    if answer is None:
+        return _unforeseen(request, error)
+    _log.error("%s %s: %s", request.method, request.url.path, answer.detail, exc_info=error)
+    headers = None if answer.retry_after_s is None else {"Retry-After": str(answer.retry_after_s)}
+    return problem_response(answer.status, answer.detail, headers=headers)
 
 
 def _unforeseen(request: Request, error: Exception) -> JSONResponse:

@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,9 +40,6 @@ class PostgresServer:
         if os.geteuid() == 0:
             self._as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
             shutil.chown(folder, "postgres", "postgres")
-            for parent in folder.parents[:3]:
-                if parent.stat().st_uid == 0 and parent.name.startswith("pytest"):
-                    parent.chmod(0o755)
         options = ["-A", "trust", "-U", "dyad", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
         done = subprocess.run(
             [*self._as_user, str(programs / "initdb"), "-D", str(folder / "data"), *options],
@@ -127,14 +125,16 @@ def programs_folder() -> Path | None:
 
 
 @contextlib.contextmanager
-def running_postgres(folder: Path) -> Iterator[PostgresServer]:
+def running_postgres() -> Iterator[PostgresServer]:
     """A server of its own, ended with the ``with`` block; skips the test where PostgreSQL is not installed."""
     programs = programs_folder()
     if programs is None:
         pytest.skip("PostgreSQL's programs (initdb, postgres) are not installed")
-    server = PostgresServer(programs, folder)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
+    # Not among pytest's folders, which nobody but root could enter where root runs the tests.
+    with tempfile.TemporaryDirectory(prefix="dyad-postgres-") as folder:
+        server = PostgresServer(programs, Path(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()

@@ -1,27 +1,26 @@
-"""Open the database and bring its schema up to date.
-
-SQLite runs in write-ahead-log mode, so readers never wait for the writer; PostgreSQL goes through psycopg. A
-database that cannot be opened, or that a newer version of this program wrote, ends in a sentence.
-"""
+"""Open the database and bring its schema up to date; one that cannot be used ends in a sentence that says what to do."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from alembic import command
-from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from backend.settings import Settings
+from backend.store.engine import make_engine
+from backend.store.health import Trouble, trouble_of
+from backend.store.upgrade import BrokenReferences, upgrade
 from dyad_core.errors import DyadError
 
 __all__ = ["DatabaseUnusable", "open_database"]
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-BUSY_TIMEOUT_MS = 5000
+_ADVICE = {
+    Trouble.FULL: "its disk is full; free some space, then start again.",
+    Trouble.READ_ONLY: "it is read-only, and every run has to be written; check the permissions of its file and folder "
+    "(PostgreSQL: of its user, and that it is no standby).",
+    Trouble.BUSY: "another program holds it; end that, then start again.",
+    Trouble.DAMAGED: "it is damaged or no database; put a backup in its place, or name another by DYAD_HOME.",
+}
 
 
 class DatabaseUnusable(DyadError):  # noqa: N818 - the event, as the library's family names it
@@ -32,56 +31,50 @@ def open_database(settings: Settings) -> Engine:
     """Return an engine on the database of ``settings``, its schema upgraded to the newest version.
 
     Raises:
-        DatabaseUnusable: it cannot be opened, written or understood.
+        DatabaseUnusable: it cannot be opened, written or understood; it is as it was.
     """
+    url = _url_of(settings)
+    shown = url.render_as_string(hide_password=True)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        upgrade(url)
+        return make_engine(url)
+    except OSError as error:
+        raise DatabaseUnusable(
+            f"The folder {settings.home} cannot be made: {error.strerror}; DYAD_HOME names another one."
+        ) from error
+    except CommandError as error:
+        raise DatabaseUnusable(
+            f"The database {shown} was written by another version of dyad-explorer ({error}); "
+            "update dyad-explorer, or name another place by DYAD_HOME or DYAD_DATABASE_URL."
+        ) from error
+    except BrokenReferences as error:
+        raise DatabaseUnusable(
+            f"The database {shown} was not upgraded, because {error}; put a backup in its place."
+        ) from error
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).strip()
+        advice = _ADVICE.get(trouble_of(error), "check DYAD_HOME and DYAD_DATABASE_URL.")
+        raise DatabaseUnusable(f"The database {shown} cannot be opened: {reason}; {advice}") from error
+    except ImportError as error:
+        raise DatabaseUnusable(f"DYAD_DATABASE_URL ({shown}) cannot be used: {error}") from error
+
+
+def _url_of(settings: Settings) -> URL:
     try:
         url = make_url(settings.resolved_database_url)
     except ArgumentError as error:
         raise DatabaseUnusable(f"DYAD_DATABASE_URL is not a database address: {error}") from error
     shown = url.render_as_string(hide_password=True)
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url, pool_pre_ping=True)
-    except OSError as error:
-        raise DatabaseUnusable(
-            f"The folder {settings.home} cannot be made: {error.strerror}; DYAD_HOME names another one."
-        ) from error
-    except (SQLAlchemyError, ImportError) as error:
-        raise DatabaseUnusable(f"DYAD_DATABASE_URL ({shown}) cannot be used: {error}") from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-    try:
-        _upgrade(engine)
-    except CommandError as error:
-        engine.dispose()
-        raise DatabaseUnusable(
-            f"The database {shown} was written by another version of dyad-explorer ({error}); "
-            "update dyad-explorer, or name another place by DYAD_HOME or DYAD_DATABASE_URL."
-        ) from error
+        name = url.get_backend_name()
+        url.get_dialect()
     except SQLAlchemyError as error:
-        engine.dispose()
-        reason = str(getattr(error, "orig", error)).strip()
+        raise DatabaseUnusable(f"DYAD_DATABASE_URL ({shown}) cannot be used: {error}") from error
+    if name not in ("sqlite", "postgresql"):
+        raise DatabaseUnusable(f"DYAD_DATABASE_URL ({shown}) cannot be used: it has to be SQLite or PostgreSQL.")
+    if name == "sqlite" and url.database in (None, "", ":memory:"):
         raise DatabaseUnusable(
-            f"The database {shown} cannot be opened: {reason}; check DYAD_HOME and DYAD_DATABASE_URL."
-        ) from error
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
-        "synchronous=NORMAL",  # safe with WAL against a crash of the process; a power cut may lose the last commit
-        "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _upgrade(engine: Engine) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+            f"DYAD_DATABASE_URL ({shown}) cannot be used: SQLite needs a file, as in sqlite:////a/b.db."
+        )
+    return url

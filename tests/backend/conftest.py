@@ -47,9 +47,9 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres() -> Iterator[PostgresServer]:
     """The PostgreSQL server of this session, started when the first test asks for it."""
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+    with running_postgres() as server:
         yield server
 
 
@@ -60,14 +60,14 @@ def new_settings(
     """Makes settings with a home and a database of their own, for the length of a ``with`` block."""
 
     @contextlib.contextmanager
-    def make(**values: object) -> Iterator[Settings]:
+    def make(*, empty: bool = False, **values: object) -> Iterator[Settings]:
         home = tmp_path_factory.mktemp("data") / "home"
         values = {"home": home, "reference_runs": False} | values
         if database == "sqlite":
             yield Settings(**values)  # type: ignore[arg-type]
             return
         server: PostgresServer = request.getfixturevalue("postgres")
-        name = server.migrated_database()
+        name = server.new_database() if empty else server.migrated_database()
         try:
             yield Settings(**values | {"database_url": server.url(name)})  # type: ignore[arg-type]
         finally:
@@ -82,6 +82,14 @@ NewSettings = Callable[..., contextlib.AbstractContextManager[Settings]]
 @pytest.fixture
 def settings(new_settings: NewSettings) -> Iterator[Settings]:
     with new_settings() as settings:
+        yield settings
+
+
+@pytest.fixture
+def empty_settings(new_settings: NewSettings) -> Iterator[Settings]:
+    """The same with a database in which there is nothing yet, not even tables."""
+    with new_settings(empty=True) as settings:
+        settings.home.mkdir()
         yield settings
 
 

@@ -7,23 +7,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from alembic import command
-from alembic.config import Config
+from old_databases import REVISIONS, content, fill, job, write_rows
 from service_tools import as_schema_1
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, make_url
 
 from backend.jobs.kind import Outcome
 from backend.jobs.kinds.benchmark import imported
+from backend.jobs.states import State
 from backend.settings import Settings
-from backend.store.database import MIGRATIONS, open_database
+from backend.store.database import open_database
 from backend.store.filter import Filter
 from backend.store.store import NewJob, Store
+from backend.store.upgrade import upgrade
 from dyad_core.bench import BenchmarkSpec
 from dyad_core.bench.identity import result_fingerprint
 from dyad_core.bench.measure import measure
-
-
-pytestmark = pytest.mark.database("sqlite")
 
 
 @pytest.fixture(scope="module")
@@ -31,38 +29,51 @@ def result() -> dict[str, Any]:
     return measure(BenchmarkSpec(16, 16, tokens=4, n_blocks=(4,), max_seconds=0.05)).to_dict()
 
 
-def old_database(settings: Settings) -> Engine:
-    """A database as the first version left it."""
-    settings.home.mkdir(parents=True)
-    engine = create_engine(settings.resolved_database_url)
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-    return engine
+def test_every_revision_is_tried() -> None:
+    assert REVISIONS[:3] == ["0001", "0002", "0003"]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_what_an_earlier_version_kept_is_all_there(
+    empty_settings: Settings, result: dict[str, Any], revision: str
+) -> None:
+    url = empty_settings.resolved_database_url
+    fill(url, revision, as_schema_1(result))
+    engine = create_engine(url)
+    before = content(engine)
+    engine.dispose()
+
+    engine = open_database(empty_settings)
+    after = content(engine)
+    for name, rows in before.items():
+        kept = [{column: row[column] for column in old} for row, old in zip(after[name], rows, strict=True)]
+        assert kept == rows
+
+    store = Store(engine)
+    jobs, total = store.page(Filter(), limit=50, offset=0, newest_first=False)
+    assert total == 11
+    assert {found.status for found in jobs} == set(State)
+    for found, old in zip(jobs, before["jobs"], strict=True):
+        assert store.get(found.id, with_result=True).result == old["result"]
+        assert (found.spec, found.warnings, found.headline) == (old["spec"], old["warnings"], old["headline"])
+    engine.dispose()
+
+
+def of_revision_1(settings: Settings) -> Engine:
+    upgrade(make_url(settings.resolved_database_url), "0001")
+    return create_engine(settings.resolved_database_url)
 
 
 def put(engine: Engine, number: int, origin: str, status: str, result: Any, kind: str = "benchmark") -> str:
-    job_id = f"{number:032x}"
-    with engine.begin() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO jobs (id, kind, status, origin, spec, spec_digest, environment_digest, warnings, result, created_at)"
-                " VALUES (:id, :kind, :status, :origin, '{}', 's', 'e', '[]', :result, :now)"
-            ),
-            {
-                "id": job_id, "kind": kind, "status": status, "origin": origin, "now": datetime.now(UTC),
-                "result": None if result is None else json.dumps(result),
-            },
-        )  # fmt: skip
-    return job_id
+    row = job(number, status, origin=origin, result=result, kind=kind, spec_digest="s", environment_digest="e")
+    write_rows(engine, [row])
+    return str(row["id"])
 
 
 def test_runs_of_before_say_where_they_were_measured_and_imports_are_known_again(
-    settings: Settings, result: dict[str, Any]
+    empty_settings: Settings, result: dict[str, Any]
 ) -> None:
-    engine = old_database(settings)
+    engine = of_revision_1(empty_settings)
     old = as_schema_1(result)
     local = put(engine, 1, "local", "succeeded", old)
     first, double = (put(engine, number, "imported", "succeeded", old) for number in (2, 3))
@@ -72,7 +83,7 @@ def test_runs_of_before_say_where_they_were_measured_and_imports_are_known_again
     other = put(engine, 7, "local", "succeeded", {"value": 1}, kind="projection")
     engine.dispose()
 
-    store = Store(open_database(settings))
+    store = Store(open_database(empty_settings))
     try:
         machine = store.get(local).machine
         assert machine is not None
@@ -93,9 +104,9 @@ def test_runs_of_before_say_where_they_were_measured_and_imports_are_known_again
         store.engine.dispose()
 
 
-def test_an_empty_database_of_before_is_upgraded(settings: Settings) -> None:
-    old_database(settings).dispose()
-    store = Store(open_database(settings))
+def test_an_empty_database_of_before_is_upgraded(empty_settings: Settings) -> None:
+    of_revision_1(empty_settings).dispose()
+    store = Store(open_database(empty_settings))
     store.add_finished(NewJob("x", {}, "", []), Outcome({}, None, [], fingerprint="f"))
     again, is_new = store.add_finished(NewJob("x", {}, "", []), Outcome({}, None, [], fingerprint="f"))
     assert not is_new
