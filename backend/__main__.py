@@ -8,6 +8,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from backend.app import create_app
+from backend.observing.logging import configure_logging, log_uncaught
 from backend.ports import check_port
 from backend.settings import Settings
 from backend.store.database import open_database
@@ -30,6 +31,7 @@ def main() -> int:
     """Serve until asked to stop; wrong settings, a taken port or an unusable database end in a sentence."""
     try:
         settings = Settings()
+        configure_logging(settings.log_level, settings.log_format)
         check_port(settings.host, settings.port, "--port or DYAD_PORT")
         open_database(settings).dispose()
     except ValidationError as error:
@@ -38,11 +40,13 @@ def main() -> int:
     except DyadError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    log_uncaught()
     uvicorn.run(
         create_app(settings),
         host=settings.host,
         port=settings.port,
-        access_log=False,  # a dashboard polls; a line per request would be work beside a measurement
+        log_config=None,  # its lines go where ours go
+        access_log=False,  # backend.observing.traffic says what is worth a line; a dashboard polls
         timeout_graceful_shutdown=GRACE_S,
     )
     return 0

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 
 from backend.jobs.desk import Desk
-from backend.metrics import Metrics
+from backend.observing.metrics import Metrics
 from backend.settings import Settings
 from backend.store.store import Store
 from backend.uploads import Uploads

@@ -2,7 +2,9 @@
 
 ::
 
-    {"type", "title", "status", "detail", "errors": [{"field", "rule", "received", "suggestion"}]}
+    {"type", "title", "status", "detail", "instance", "errors": [{"field", "rule", "received", "suggestion"}]}
+
+``instance`` names the request by its id, which is in the header ``X-Request-ID`` and in the log as well.
 
 Handlers translate what can go wrong: our own :class:`~dyad_core.errors.SpecError`, FastAPI's validation errors,
 HTTP errors such as 404, refusals of the queue, and as the last resort anything unforeseen, whose cause goes to the
@@ -25,8 +27,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from backend.jobs.desk import QueueFull, StillRunning
+from backend.jobs.desk import KeyReused, QueueFull, StillRunning
 from backend.jobs.states import IllegalChange
+from backend.observing.request_id import HEADER, current_request_id, problem_instance
 from backend.store.answers import database_answer
 from backend.store.store import UnknownJob
 from backend.uploads import UnknownUpload
@@ -58,6 +61,7 @@ class ProblemDocument(BaseModel):
     title: str
     status: int
     detail: str
+    instance: str = ""
     errors: list[FieldProblem]
 
 
@@ -93,6 +97,7 @@ def problem_response(
         "title": phrase,
         "status": status,
         "detail": clean(detail),
+        **problem_instance(),
         "errors": [
             {
                 "field": clean(problem.field),
@@ -148,6 +153,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(IllegalChange, _illegal_change)
     app.add_exception_handler(StillRunning, _still_running)
     app.add_exception_handler(QueueFull, _queue_full)
+    app.add_exception_handler(KeyReused, _key_reused)
     app.add_exception_handler(SQLAlchemyError, _database_error)
     app.add_exception_handler(Exception, _unforeseen)
 
@@ -207,8 +213,14 @@ def _still_running(_request: Request, error: Exception) -> JSONResponse:
 
 
 def _queue_full(_request: Request, error: Exception) -> JSONResponse:
-    detail = f"{error} Try again when one has ended; DYAD_QUEUE_LIMIT changes the limit."
-    return problem_response(429, detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+    seconds = error.retry_after_s if isinstance(error, QueueFull) else RETRY_AFTER_S
+    detail = f"{error} Try again in {seconds} s; DYAD_QUEUE_LIMIT and DYAD_CLIENT_QUEUE_LIMIT change the limits."
+    return problem_response(429, detail, headers={"Retry-After": str(seconds)})
+
+
+def _key_reused(_request: Request, error: Exception) -> JSONResponse:
+    problem = Problem("Idempotency-Key", "must be new for each request", None, "draw a new key, or send the same request")
+    return problem_response(422, str(error), [problem])
 
 
 def _database_error(request: Request, error: Exception) -> JSONResponse:
@@ -222,4 +234,6 @@ def _database_error(request: Request, error: Exception) -> JSONResponse:
 
 def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     _log.error("unforeseen error at %s %s", request.method, request.url.path, exc_info=error)
-    return problem_response(500, "The service made a mistake; its log has the details.")
+    # The only answer that is sent from outside of every layer, the one that adds this header among them.
+    headers = {HEADER: current_request_id()}
+    return problem_response(500, "The service made a mistake; its log has the details.", headers=headers)

@@ -74,6 +74,16 @@ class Nvml:
         found: int | None = self._ask("nvmlDeviceGetTotalEnergyConsumption")
         return found
 
+    def memory_bytes(self) -> tuple[int, int] | None:
+        """Memory of the device in use by anybody, and what it has."""
+        found = self._ask("nvmlDeviceGetMemoryInfo")
+        return None if found is None else (int(found.used), int(found.total))
+
+    def name(self) -> str | None:
+        """Product name."""
+        found = self._ask("nvmlDeviceGetName")
+        return found.decode() if isinstance(found, bytes) else found
+
     def _ask(self, question: str, *arguments: Any) -> Any:
         function = getattr(self.library, question, None)
         if function is None:
