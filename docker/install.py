@@ -1,8 +1,8 @@
 """Install what an image needs, exactly as docker/requirements/ pins it. Runs inside an image build only (docker/Dockerfile).
 
-What: `python3 docker/install.py torch` installs torch; any other argument names a file of docker/requirements/. Every file that
-pip takes must have one of the listed hashes, nothing is built, nothing that is not listed comes along, and `pip check` says at
-the end whether anything is missing.
+What: `python3 docker/install.py torch` installs torch, `project` the project itself in place (so that there is a `dyad` command);
+any other argument names a file of docker/requirements/. Every file that pip takes must have one of the listed hashes, no package
+is built, nothing that is not listed comes along, and `pip check` says at the end whether anything is missing.
 Why: the images copy the source beside the packages, so the packages are a layer of their own that a change of code leaves
 alone; and what is in them does not depend on what an index serves that day.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements"
 CA_BUNDLE = Path("/run/secrets/ca")  # optional build secret
 WHEELS = Path("/wheels")  # optional wheel files, mounted for the build
+PROJECT = Path("/app")
 TARGET = Path("/opt/venv/bin/python")  # the image's environment; it has no pip of its own
 
 HELP = """
@@ -61,10 +62,24 @@ def install_torch() -> int:
     return install("torch-cuda") if wants_cuda() else 0
 
 
+def install_project() -> int:
+    """Register the source in /app: the command `dyad` and its entry points. Built by the pinned setuptools, without an index."""
+    options = [
+        "--no-index",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-cache-dir",
+        "--config-settings",
+        "editable_mode=compat",
+    ]
+    return pip("install", *options, "--editable", str(PROJECT))
+
+
 def main(names: list[str]) -> int:
     """Install `names` in order; stops at the first failure and returns its exit status."""
     for name in names:
-        if status := install_torch() if name == "torch" else install(name):
+        special = {"torch": install_torch, "project": install_project}.get(name)
+        if status := special() if special else install(name):
             return status
     return 0 if names == ["torch"] else pip("check")
 
