@@ -92,7 +92,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         await run_in_threadpool(executor.open)
         store = Store(engine)
-        metrics = Metrics(engine, app.state.traffic)
+        metrics = Metrics(engine, app.state.traffic, executor.groups)
         turn = turn_for(engine, settings.home)
         desk = Desk(store, app.state.kinds, executor, turn, settings, metrics)
         kept = Uploads(settings)

@@ -86,7 +86,7 @@ class Metrics:
         if job.started_at is None or job.finished_at is None:
             return
         self._duration.labels(job.kind, job.status.value).observe((job.finished_at - job.started_at).total_seconds())
-        again = max(0, getattr(job, "attempt", 1) - 1)
+        again = max(0, job.attempt - 1)
         self._restarts.labels(job.kind).inc(again)
         if not again:  # of a job that was started again, the wait before its first start is not known any more
             self._wait.labels(job.kind).observe((job.started_at - job.created_at).total_seconds())

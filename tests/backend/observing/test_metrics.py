@@ -1,5 +1,6 @@
 """The figures in Prometheus' own words: parsed by its parser, named by its rules, and there while a part is away."""
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,10 +9,11 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from service_tools import ProcessKind, ended, new_job
+from service_tools import ProcessKind, ended, new_job, wait_until
 
 from backend.app import create_app
 from backend.settings import Settings
+from backend.store.store import Filter
 
 UNITS = ("_seconds", "_bytes", "_celsius", "_ratio")
 NOT_BASE = re.compile(r"_(ms|milliseconds|minutes|hours|kb|mb|mib|gib|percent|fahrenheit)(_|$)")
@@ -34,7 +36,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
 def run_job(client: TestClient, code: str = "print(1)") -> None:
     service = client.app.state.service  # type: ignore[attr-defined]
     job = service.store.add(new_job(code))
-    service.desk.runner.wake()
+    service.desk.scheduler.wake()
     ended(client, job.id)
 
 
@@ -97,7 +99,7 @@ def test_jobs_are_counted_by_how_they_ended(client: TestClient) -> None:
 def test_the_queue_is_told_by_device_with_its_oldest_wait(client: TestClient) -> None:
     assert value(client, "dyad_queue_jobs", device="cpu") == 0
     service = client.app.state.service  # type: ignore[attr-defined]
-    service.desk.runner.stop()
+    service.desk.scheduler.stop()
     for _ in range(2):
         service.store.add(new_job())
 
@@ -106,6 +108,22 @@ def test_the_queue_is_told_by_device_with_its_oldest_wait(client: TestClient) ->
     waited = value(client, "dyad_queue_oldest_wait_seconds", device="cpu")
     assert waited is not None
     assert waited > 0
+
+
+def test_starts_beyond_the_first_are_counted_and_their_waits_are_not(client: TestClient) -> None:
+    run_job(client)
+    service = client.app.state.service  # type: ignore[attr-defined]
+    (job,), _ = service.store.page(Filter(), limit=1, offset=0)
+    service.metrics.observe_end(dataclasses.replace(job, attempt=3))
+
+    assert value(client, "dyad_job_restarts_total", kind="process") == 2
+    assert value(client, "dyad_job_duration_seconds_count", kind="process", status="succeeded") == 2
+    assert value(client, "dyad_job_wait_seconds_count", kind="process") == 1
+
+
+def test_the_devices_of_the_executor_are_told_and_how_many_are_free(client: TestClient) -> None:
+    wait_until(lambda: value(client, "dyad_executor_devices", kind="cpu") == 1, "the first look at the devices")
+    assert value(client, "dyad_executor_devices_free", kind="cpu") == 1
 
 
 def test_without_its_database_the_rest_is_still_told(client: TestClient, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_service_that_can_do_its_work_is_ready(client: TestClient) -> None:
 
 
 def test_a_stopped_queue_is_told(client: TestClient) -> None:
-    client.app.state.service.desk.runner.stop()  # type: ignore[attr-defined]
+    client.app.state.service.desk.scheduler.stop()  # type: ignore[attr-defined]
     status, found = checks(client)
 
     assert status == 503
