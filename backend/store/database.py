@@ -8,7 +8,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from backend.settings import Settings
 from backend.store.engine import make_engine
-from backend.store.health import Trouble, trouble_of
+from backend.store.health import Trouble, trouble_beneath
 from backend.store.upgrade import BrokenReferences, upgrade
 from dyad_core.errors import DyadError
 
@@ -54,7 +54,7 @@ def open_database(settings: Settings) -> Engine:
         ) from error
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).strip()
-        advice = _ADVICE.get(trouble_of(error), "check DYAD_HOME and DYAD_DATABASE_URL.")
+        advice = _ADVICE.get(trouble_beneath(error, url), "check DYAD_HOME and DYAD_DATABASE_URL.")
         raise DatabaseUnusable(f"The database {shown} cannot be opened: {reason}; {advice}") from error
     except ImportError as error:
         raise DatabaseUnusable(f"DYAD_DATABASE_URL ({shown}) cannot be used: {error}") from error

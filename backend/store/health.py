@@ -10,12 +10,13 @@ import sqlite3
 import tempfile
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import unquote
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-__all__ = ["Trouble", "check_database", "trouble_of"]
+__all__ = ["Trouble", "check_database", "trouble_beneath", "trouble_of"]
 
 
 class Trouble(StrEnum):
@@ -99,10 +100,22 @@ def check_database(engine: Engine) -> str:
             elif (found := _try_postgresql(connection)) is not None:
                 return _sentence(found)
         if engine.dialect.name == "sqlite":
-            _try_disk(_folder_of(engine))
+            _try_disk(_folder_of(engine.url))
     except (SQLAlchemyError, OSError) as error:
-        return _sentence(trouble_of(error))
+        return _sentence(trouble_beneath(error, engine.url))
     return ""
+
+
+def trouble_beneath(error: BaseException, url: URL) -> Trouble:
+    """Name the cause; a file of SQLite that cannot be opened does not say why, its folder does."""
+    trouble = trouble_of(error)
+    if trouble is not Trouble.GONE or url.get_backend_name() != "sqlite":
+        return trouble
+    try:
+        _try_disk(_folder_of(url))
+    except OSError as beneath:
+        return trouble_of(beneath)
+    return trouble
 
 
 def _sentence(trouble: Trouble) -> str:
@@ -131,8 +144,9 @@ def _try_postgresql(connection: Connection) -> Trouble | None:
     return None
 
 
-def _folder_of(engine: Engine) -> Path:
-    return Path((engine.url.database or "").removeprefix("file:")).parent
+def _folder_of(url: URL) -> Path:
+    name = url.database or ""
+    return Path(unquote(name.removeprefix("file:")) if name.startswith("file:") else name).parent
 
 
 def _try_disk(folder: Path) -> None:
