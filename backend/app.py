@@ -15,7 +15,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 
-from backend import problems
+from backend import links, problems, security
 from backend.bundled import Bundled
 from backend.deps import Service
 from backend.executors.base import Executor
@@ -80,6 +80,8 @@ def create_app(
     app.include_router(health.router)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=6)  # leaves event streams alone
     problems.install(app)
+    links.install(app)
+    security.install(app, settings)
     wiring.install(app)  # last, so that it lies around every other layer
     return app
 
@@ -90,6 +92,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     engine = await run_in_threadpool(open_database, settings)
     executor: Executor = app.state.executor or executor_for(settings)
     try:
+        await security.start(app, engine)
         await run_in_threadpool(executor.open)
         store = Store(engine)
         metrics = Metrics(engine, app.state.traffic, executor.groups)
