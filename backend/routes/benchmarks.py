@@ -30,6 +30,9 @@ router = APIRouter(prefix="/benchmarks", tags=["benchmarks"])
 EXAMPLE = {"in_features": 768, "out_features": 3072, "tokens": 4096, "n_blocks": [4, 8], "variants": ["it", "ot"]}
 PARQUET = "application/vnd.apache.parquet"
 _TABLES = ("text/csv", PARQUET)
+_FILES = {media: {"schema": {"type": "string"}} for media in _TABLES} | {
+    "application/json": {"schema": {"$ref": "#/components/schemas/BenchmarkRun"}}
+}
 _ORDERS = Literal["created_at", "-created_at"]
 _RESULT_FILE = {
     "anyOf": [
@@ -140,7 +143,7 @@ async def events(run_id: str, desk: DeskDep) -> Response:
 @router.get(
     "/{run_id}/export",
     response_class=Response,
-    responses={200: {"content": {media: {"schema": {"type": "string"}} for media in (*_TABLES, "application/json")}}},
+    responses={200: {"content": _FILES}},
 )
 def export(run_id: str, desk: DeskDep, format: Literal["json", "csv", "parquet"] = "json") -> Response:
     """The result as a file: ``json`` is the versioned file that can be imported, with every digit; ``csv`` and ``parquet``

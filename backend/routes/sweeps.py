@@ -29,6 +29,10 @@ __all__ = ["router"]
 router = APIRouter(prefix="/sweeps", tags=["sweeps"])
 
 EXAMPLE = {"widths": [128, 256, 512, 1024, 2048], "tokens": [16, 256, 4096], "passes": ["forward", "train_step"]}
+_FILES = {
+    "text/csv": {"schema": {"type": "string"}},
+    "application/json": {"schema": {"$ref": "#/components/schemas/SweepResult"}},
+}
 PAGE = 500
 
 
@@ -139,7 +143,7 @@ async def events(sweep_id: str, desk: DeskDep) -> Response:
 @router.get(
     "/{sweep_id}/export",
     response_class=Response,
-    responses={200: {"content": {media: {"schema": {"type": "string"}} for media in ("application/json", "text/csv")}}},
+    responses={200: {"content": _FILES}},
 )
 def export(sweep_id: str, desk: DeskDep, format: Literal["json", "csv"] = "json") -> Response:
     """The result as a file: ``json`` is the versioned file that can be imported, ``csv`` a row per size and map."""
