@@ -2,7 +2,8 @@
 
 A process group is not enough: a child may start a session of its own. So each piece of work is marked in its environment, which
 every descendant inherits, and what carries the mark is found through ``/proc`` however it was started. The mark names its owner,
-the process that waits for the work; work whose owner is dead belongs to nobody and may be ended by anybody.
+the process that waits for the work; work whose owner is dead belongs to nobody and may be ended by anybody who counts processes as
+its owner did: a machine sees the processes of its containers too, under other numbers.
 
 Linux only: elsewhere nothing is found, and the process group is all that is ended.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import uuid
 from collections.abc import Iterator
@@ -19,14 +21,14 @@ from pathlib import Path
 __all__ = ["MARK", "end_marked", "end_orphans", "make_mark", "memory_kills", "resident_bytes"]
 
 MARK = "DYAD_WORK"
-"""Environment variable: ``<owner's process id>-<owner's start time>-<unique>``."""
+"""Environment variable: ``<owner's process id>-<owner's start time>-<its namespace of process ids>-<unique>``."""
 
 PROC = Path("/proc")
 
 
 def make_mark() -> str:
     """A mark for new work, owned by this process."""
-    return f"{os.getpid()}-{_start_time(os.getpid())}-{uuid.uuid4().hex}"
+    return f"{os.getpid()}-{_start_time(os.getpid())}-{_namespace()}-{uuid.uuid4().hex}"
 
 
 def resident_bytes(pid: int) -> int:
@@ -61,15 +63,21 @@ def end_marked(mark: str) -> None:
 
 
 def end_orphans() -> list[int]:
-    """Kill every marked process whose owner is dead, and return their ids."""
+    """Kill every marked process whose owner is dead, and return their ids; those of other containers are none of ours."""
     ended = []
     for pid, mark in _marked():
-        owner, _, rest = mark.partition("-")
-        started = rest.partition("-")[0]
-        if owner.isdigit() and started and _start_time(int(owner)) != started:
+        match = re.fullmatch(r"(\d+)-(\d+)-(\w+)-\w+", mark, re.ASCII)
+        if match and match[3] == _namespace() and _start_time(int(match[1])) != match[2]:
             _kill(pid)
             ended.append(pid)
     return ended
+
+
+def _namespace() -> str:
+    """What numbers processes here: the same in processes that mean the same by a process id."""
+    with contextlib.suppress(OSError):
+        return re.sub(r"\W", "", (PROC / "self/ns/pid").readlink().name)
+    return "unknown"
 
 
 def _kill(pid: int) -> None:

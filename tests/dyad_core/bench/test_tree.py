@@ -61,6 +61,16 @@ def test_an_orphan_is_what_outlives_its_owner(started: list[subprocess.Popen[byt
     assert owned.poll() is None
 
 
+def test_what_belongs_to_a_container_is_no_orphan_of_this_machine(started: list[subprocess.Popen[bytes]]) -> None:
+    owner, start_time, _, unique = tree.make_mark().split("-")
+    theirs = start(started, f"{owner}-{int(start_time) + 1}-pid1-{unique}")
+    while theirs.pid not in [pid for pid, _ in tree._marked()]:
+        time.sleep(0.02)
+
+    assert theirs.pid not in tree.end_orphans()
+    assert theirs.poll() is None
+
+
 def test_memory_counts_children_and_is_zero_for_what_is_not_there(started: list[subprocess.Popen[bytes]]) -> None:
     code = (
         "import subprocess, sys; block = bytearray(b'x' * (64 << 20));"
