@@ -28,6 +28,9 @@ from dyad_core.errors import BenchmarkCancelled, BenchmarkFailed
 
 ROOT = Path(__file__).resolve().parent.parent
 
+NewSettings = Callable[..., contextlib.AbstractContextManager[Settings]]
+"""The fixture ``new_settings``: settings with a home and a database of their own, for the length of a ``with`` block."""
+
 SMALL = {
     "in_features": 64,
     "out_features": 64,

@@ -7,14 +7,14 @@ about that database; they run on it whatever the option says.
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi.testclient import TestClient
 from postgres_tools import PostgresServer, running_postgres
-from service_tools import serving
+from service_tools import NewSettings, serving
 
 from backend.app import create_app
 from backend.settings import Settings
@@ -56,7 +56,7 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def new_settings(
     database: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., contextlib.AbstractContextManager[Settings]]:
+) -> NewSettings:
     """Makes settings with a home and a database of their own, for the length of a ``with`` block."""
 
     @contextlib.contextmanager
@@ -74,9 +74,6 @@ def new_settings(
             server.drop(name)
 
     return make
-
-
-NewSettings = Callable[..., contextlib.AbstractContextManager[Settings]]
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,8 +31,10 @@ def reference_ids(client: TestClient, wanted: int) -> list[str]:
     return found
 
 
-def test_they_are_there_on_the_first_start_with_their_machine_and_a_deleted_one_stays_deleted(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home")
+def test_they_are_there_on_the_first_start_with_their_machine_and_a_deleted_one_stays_deleted(
+    settings: Settings,
+) -> None:
+    settings = settings.model_copy(update={"reference_runs": True})
     expected = [run for path in sorted(FOLDER.glob("*.json")) for run in load_runs(path)]
     with TestClient(create_app(settings)) as client:
         ids = reference_ids(client, len(expected))
@@ -52,13 +53,13 @@ def test_they_are_there_on_the_first_start_with_their_machine_and_a_deleted_one_
             assert reference_ids(client, len(expected) - 1) == ids[1:]
 
 
-def test_they_can_be_left_out(tmp_path: Path) -> None:
-    with TestClient(create_app(Settings(home=tmp_path, reference_runs=False))) as client:
+def test_they_can_be_left_out(settings: Settings) -> None:
+    with TestClient(create_app(settings)) as client:
         assert client.get(RUNS).json()["total"] == 0
 
 
-def test_they_are_never_served_in_place_of_a_measurement(tmp_path: Path) -> None:
-    with TestClient(create_app(Settings(home=tmp_path))) as client:
+def test_they_are_never_served_in_place_of_a_measurement(settings: Settings) -> None:
+    with TestClient(create_app(settings.model_copy(update={"reference_runs": True}))) as client:
         (first, *_) = reference_ids(client, 1)
         spec = client.get(f"{RUNS}/{first}").json()["spec"]
         record = client.post(RUNS, json=spec).json()
@@ -98,22 +99,22 @@ def started(settings: Settings, kind: Files) -> list[str]:
         return sorted(item["headline"] for item in client.get(RUNS).json()["items"])
 
 
-def test_a_known_file_is_not_read_again_and_a_grown_one_adds_what_is_new(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
+def test_a_known_file_is_not_read_again_and_a_grown_one_adds_what_is_new(settings: Settings) -> None:
+    settings = settings.model_copy(update={"reference_runs": True})
     kind = Files(["a", "b"])
     assert started(settings, kind) == started(settings, kind) == ["a", "b"]
     assert kind.read_files == 1
     assert started(settings, Files(["a", "b", "c"], ["d"])) == ["a", "b", "c", "d"]
 
 
-def test_a_damaged_file_is_logged_and_the_service_starts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert started(Settings(home=tmp_path), Files(["a"], OSError("gone"))) == ["a"]
+def test_a_damaged_file_is_logged_and_the_service_starts(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    assert started(settings.model_copy(update={"reference_runs": True}), Files(["a"], OSError("gone"))) == ["a"]
     assert "could not be added" in caplog.text
 
 
-def test_it_ends_when_the_service_does(tmp_path: Path) -> None:
+def test_it_ends_when_the_service_does(settings: Settings) -> None:
     kind: Any = Files([str(number) for number in range(50)])
-    with TestClient(create_app(Settings(home=tmp_path, reference_runs=False), kinds={"benchmark": kind})) as client:
+    with TestClient(create_app(settings, kinds={"benchmark": kind})) as client:
         bundled = Bundled(client.app.state.service.desk)  # type: ignore[attr-defined]
         bundled.stop()
         bundled.start()

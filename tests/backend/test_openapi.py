@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.checks import CHECKS
-from service_tools import SMALL, npy, send
+from service_tools import SMALL, NewSettings, npy, send
 
 from backend.app import create_app
 from backend.jobs.context import Context
@@ -98,11 +98,11 @@ class Unswept(SweepKind):
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    own = Settings(home=tmp_path_factory.mktemp("home"), reference_runs=False)
-    app = create_app(own, kinds={"benchmark": Unmeasured(), "projection": Unprojected(own), "sweep": Unswept(own)})
-    with TestClient(app, raise_server_exceptions=False) as client:
-        yield client
+def client(new_settings: NewSettings) -> Iterator[TestClient]:
+    with new_settings() as own:
+        app = create_app(own, kinds={"benchmark": Unmeasured(), "projection": Unprojected(own), "sweep": Unswept(own)})
+        with TestClient(app, raise_server_exceptions=False) as client:
+            yield client
 
 
 def test_every_address_is_documented() -> None:

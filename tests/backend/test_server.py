@@ -23,9 +23,8 @@ from backend.store.store import Store
 RUNS = "/api/v1/benchmarks"
 
 
-def test_a_killed_server_loses_nothing_that_was_finished_and_says_what_happened_to_the_rest(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    with serving(home) as (client, process):
+def test_a_killed_server_loses_nothing_that_was_finished_and_says_what_happened_to_the_rest(settings: Settings) -> None:
+    with serving(settings) as (client, process):
         done = ended(client, client.post(RUNS, json=SMALL).json()["id"])
         running, queued = (client.post(RUNS, json=body).json()["id"] for body in (LONG, SMALL))
         (worker,) = wait_until(lambda: workers_of(process.pid), "the start of the measurement")
@@ -34,7 +33,7 @@ def test_a_killed_server_loses_nothing_that_was_finished_and_says_what_happened_
         process.wait()
     wait_until(lambda: not alive(worker), "the end of the measuring process, whose server is gone")
 
-    with serving(home) as (client, process):
+    with serving(settings) as (client, process):
         assert client.get(f"{RUNS}/{done['id']}").json() == done
         wait_until(lambda: client.get(f"{RUNS}/{running}").json()["status"] == "interrupted", "the recovery")
         interrupted = client.get(f"{RUNS}/{running}").json()
@@ -45,9 +44,8 @@ def test_a_killed_server_loses_nothing_that_was_finished_and_says_what_happened_
         assert workers_of(process.pid) == []
 
 
-def test_a_server_that_is_asked_to_stop_ends_its_measurement_and_its_streams(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    with serving(home) as (client, process):
+def test_a_server_that_is_asked_to_stop_ends_its_measurement_and_its_streams(settings: Settings) -> None:
+    with serving(settings) as (client, process):
         run = client.post(RUNS, json=LONG).json()
         (worker,) = wait_until(lambda: workers_of(process.pid), "the start of the measurement")
         listening = threading.Event()
@@ -68,7 +66,7 @@ def test_a_server_that_is_asked_to_stop_ends_its_measurement_and_its_streams(tmp
         assert not listener.is_alive()
     assert not alive(worker)
 
-    engine = open_database(Settings(home=home))
+    engine = open_database(settings)
     job = Store(engine).get(run["id"])
     engine.dispose()
     assert job.status is State.INTERRUPTED

@@ -67,9 +67,9 @@ def test_an_upload_that_was_deleted_is_unknown(settings: Settings) -> None:
     assert list((settings.home / "uploads").iterdir()) == []
 
 
-def test_an_upload_that_breaks_off_or_is_too_large_leaves_nothing_and_the_server_goes_on(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    with serving(home, DYAD_MAX_UPLOAD_BYTES="1048576") as (client, _process):
+def test_an_upload_that_breaks_off_or_is_too_large_leaves_nothing_and_the_server_goes_on(settings: Settings) -> None:
+    home = settings.home
+    with serving(settings, DYAD_MAX_UPLOAD_BYTES="1048576") as (client, _process):
         address = client.base_url
         with socket.create_connection((address.host, address.port)) as connection:
             head = f"POST /api/v1/uploads HTTP/1.1\r\nHost: {address.host}\r\nContent-Length: 1000000\r\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,11 +44,11 @@ def test_two_runs_of_one_request_are_held_against_each_other(
 
 
 def test_runs_exported_here_and_imported_elsewhere_compare_to_the_same_bytes(
-    shared_client: TestClient, pair: list[dict[str, Any]], tmp_path: Path
+    shared_client: TestClient, pair: list[dict[str, Any]], settings: Settings
 ) -> None:
     here = shared_client.get(COMPARE, params={"ids": ",".join(record["id"] for record in pair)})
     files = [shared_client.get(f"{RUNS}/{record['id']}/export").content for record in pair]
-    with TestClient(create_app(Settings(home=tmp_path, reference_runs=False))) as other:
+    with TestClient(create_app(settings)) as other:
         ids = [other.post(f"{RUNS}/import", content=file).json()["id"] for file in files]
         there = other.get(COMPARE, params={"ids": ",".join(ids)})
         again = [other.get(f"{RUNS}/{run_id}/export").content for run_id in ids]

@@ -3,14 +3,13 @@
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 from fastapi.testclient import TestClient
-from service_tools import alive, ended, npy, safetensors, send, serving, wait_until, workers_of
+from service_tools import NewSettings, alive, ended, npy, safetensors, send, serving, wait_until, workers_of
 
 from backend.app import create_app
 from backend.settings import Settings
@@ -41,9 +40,8 @@ FILE = safetensors(
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    own = Settings(home=tmp_path_factory.mktemp("home"), max_matrix_bytes=8192)
-    with TestClient(create_app(own)) as client:
+def client(new_settings: NewSettings) -> Iterator[TestClient]:
+    with new_settings(max_matrix_bytes=8192) as own, TestClient(create_app(own)) as client:
         yield client
 
 
@@ -210,8 +208,8 @@ def test_a_running_projection_is_cancelled_and_its_process_gone(settings: Settin
         assert not psutil.pid_exists(worker)
 
 
-def test_the_process_goes_when_its_server_is_killed(tmp_path: Path) -> None:
-    with serving(tmp_path / "home") as (client, process):
+def test_the_process_goes_when_its_server_is_killed(settings: Settings) -> None:
+    with serving(settings) as (client, process):
         upload = send(client, npy(np.random.default_rng(0).standard_normal((4096, 4096)).astype(np.float32))).json()
         job = f"/api/v1/jobs/{client.post(PROJECTION, json={'upload': upload['id']}).json()['id']}"
         wait_until(lambda: (client.get(job).json()["progress"] or {}).get("elapsed_s"), "the first progress")

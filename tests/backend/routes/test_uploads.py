@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from fastapi.testclient import TestClient
-from service_tools import npy, safetensors, send
+from service_tools import NewSettings, npy, safetensors, send
 
 from backend.app import create_app
 from backend.settings import Settings
@@ -24,9 +24,11 @@ MATRIX = np.arange(12, dtype=np.float32).reshape(3, 4)
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    own = Settings(home=tmp_path_factory.mktemp("home"), max_upload_bytes=8192, max_matrix_bytes=1024)
-    with TestClient(create_app(own)) as client:
+def service(new_settings: NewSettings) -> Iterator[TestClient]:
+    with (
+        new_settings(max_upload_bytes=8192, max_matrix_bytes=1024) as own,
+        TestClient(create_app(own)) as client,
+    ):
         yield client
 
 
