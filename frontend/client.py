@@ -23,7 +23,7 @@ from frontend.schemas import (
 from frontend.schemas_chain import AdviceJson, ReachabilityJson
 from frontend.schemas_sweep import SweepPage, SweepRecord
 from frontend.schemas_verdict import ComparedJson, PublishedTimingJson, VerdictJson
-from frontend.schemas_weights import JobRecord, UploadJson, UploadPage
+from frontend.schemas_weights import JobLogJson, JobRecord, UploadJson, UploadPage
 from frontend.transport import ApiProblemError, BackendError, BackendUnreachableError, Transport
 
 __all__ = ["ApiClient", "ApiProblemError", "BackendError", "BackendUnreachableError", "connect"]
@@ -197,6 +197,10 @@ class ApiClient(Transport):
     def job(self, job_id: str) -> JobRecord:
         """Return one job of any kind."""
         return cast(JobRecord, self._json("GET", f"/jobs/{job_id}"))
+
+    def job_log(self, job_id: str, *, after: int = 0, limit: int = 100) -> JobLogJson:
+        """Return lines of a job's log, oldest first, after the line of this number."""
+        return cast(JobLogJson, self._json("GET", f"/jobs/{job_id}/log", params={"after": after, "limit": limit}))
 
     def cancel_job(self, job_id: str) -> JobRecord:
         """Stop a queued or running job of any kind."""

@@ -144,6 +144,22 @@ class ProjectionResult(TypedDict, total=False):
     reordering: ReorderingJson | None
 
 
+class LogLineJson(TypedDict):
+    """One line of a job's log; ``attempt`` is the start it belongs to."""
+
+    number: int
+    at: str
+    attempt: int
+    text: str
+
+
+class JobLogJson(TypedDict):
+    """Lines of a job's log."""
+
+    items: list[LogLineJson]
+    next: int
+
+
 class JobRecord(TypedDict, total=False):
     """A projection as the service keeps it."""
 

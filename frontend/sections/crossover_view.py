@@ -18,6 +18,7 @@ from frontend.schemas_sweep import SweepRecord, SweepResult
 from frontend.sections.backend import show_warnings
 from frontend.sections.crossover_form import submit
 from frontend.sections.crossover_map import show_maps
+from frontend.sections.job_log import show_log
 from frontend.sections.job_state import show_ending, show_progress, times
 from frontend.sections.polling import polling_panel
 
@@ -41,6 +42,7 @@ def _show(api: ApiClient, record: SweepRecord) -> None:
         _show_result(api, record, result)
     else:
         _show_ending(api, record)
+    show_log(api, record, key="crossover.log")
 
 
 def _as_run(record: SweepRecord) -> RunRecord:

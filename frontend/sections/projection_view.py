@@ -19,6 +19,7 @@ from frontend.schemas_weights import ExaminationJson, JobRecord, ProjectionResul
 from frontend.sections import structure_data
 from frontend.sections.backend import show_warnings
 from frontend.sections.chart import chart
+from frontend.sections.job_log import show_log
 from frontend.sections.job_state import show_ending, show_progress, times
 from frontend.sections.polling import polling_panel
 from frontend.settings import api_url
@@ -41,6 +42,7 @@ def _show(api: ApiClient, record: JobRecord) -> None:
         _show_result(result)
     else:
         show_ending(record, "projection", did="ran")
+    show_log(api, record, key="weights.log")
 
 
 def _show_progress(api: ApiClient, record: JobRecord) -> None:

@@ -15,6 +15,7 @@ from frontend.schemas import RunRecord
 from frontend.schemas_runs import CandidateJson
 from frontend.sections.backend import show_warnings
 from frontend.sections.candidates_view import show_candidates
+from frontend.sections.job_log import show_log
 from frontend.sections.job_state import show_ending, show_progress, times
 from frontend.sections.polling import polling_panel
 from frontend.sections.results import show_result
@@ -51,6 +52,7 @@ def _show(api: ApiClient, record: RunRecord) -> None:
         show_result(api, record, result)
     else:
         _show_ending(record)
+    show_log(api, record, key="lab.log")
 
 
 def _show_progress(api: ApiClient, record: RunRecord) -> None:

@@ -174,6 +174,11 @@ def test_a_running_measurement_shows_progress_and_is_cancelled(open_page: Open, 
     assert wait_for_end(api, run_id)["status"] == "cancelled"
     page.run()
     assert "cancelled" in texts(page.info)
+    page.toggle(key="lab.log").set_value(True).run()
+    log = page.table[-1].value
+    assert log["what"].iloc[0].startswith("Started on ")
+    assert log["what"].iloc[-1] == "It was cancelled."
+    assert set(log["start"]) == {1}
 
 
 def test_a_wrong_size_becomes_a_sentence_and_can_be_mended(open_page: Open) -> None:
