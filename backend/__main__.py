@@ -7,6 +7,7 @@ import sys
 import uvicorn
 from pydantic import ValidationError
 
+from backend import security
 from backend.app import create_app
 from backend.observing.logging import configure_logging, log_uncaught
 from backend.ports import check_port
@@ -27,13 +28,22 @@ def settings_sentence(error: ValidationError) -> str:
     return "\n".join(lines)
 
 
+def _checked(settings: Settings) -> bool:
+    """Whether the service wants tokens; a database or settings that cannot be used end in a sentence."""
+    engine = open_database(settings)
+    try:
+        return security.check(settings, engine)
+    finally:
+        engine.dispose()
+
+
 def main() -> int:
     """Serve until asked to stop; wrong settings, a taken port or an unusable database end in a sentence."""
     try:
         settings = Settings()
         configure_logging(settings.log_level, settings.log_format)
         check_port(settings.host, settings.port, "--port or DYAD_PORT")
-        open_database(settings).dispose()
+        has_tokens = _checked(settings)
     except ValidationError as error:
         sys.stderr.write(f"{settings_sentence(error)}\n")
         return 2
@@ -41,12 +51,14 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     log_uncaught()
+    security.warn(settings.host, settings, has_tokens=has_tokens)
     uvicorn.run(
         create_app(settings),
         host=settings.host,
         port=settings.port,
         log_config=None,  # its lines go where ours go
         access_log=False,  # backend.observing.traffic says what is worth a line; a dashboard polls
+        server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
     return 0

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
+from backend import security
 from backend.launch import backend_program, dashboard_program, run_together
 from backend.ports import check_port, free_port
 from backend.runs_cli import runs
-from backend.service_client import end, settings_of_here
+from backend.service_client import asks_for_token, end, settings_of_here
 from dyad_core.errors import DyadError
 
 __all__ = ["runs", "up"]
@@ -42,7 +43,12 @@ def up(
         service = backend_program(host, port)
         dashboard = dashboard_program(host, dashboard_port, service.url)
         addresses = {"dashboard": dashboard.url, "backend": service.url, "api_docs": f"{service.url}/docs"}
-        run_together([service, dashboard], lambda: _announce(addresses, as_json))
+
+        def announce() -> None:
+            _announce(addresses, as_json)
+            security.warn(host, settings, has_tokens=asks_for_token(service.url))
+
+        run_together([service, dashboard], announce)
     except DyadError as error:
         end(str(error))
 

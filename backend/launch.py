@@ -22,6 +22,7 @@ from types import FrameType
 import httpx
 
 from backend.ports import url_of
+from backend.security.configuration import is_loopback
 from dyad_core.errors import DyadError
 
 __all__ = ["ChildEnded", "Program", "backend_program", "dashboard_program", "run_together"]
@@ -75,6 +76,8 @@ def dashboard_program(host: str, port: int, api_url: str) -> Program:
         "browser.gatherUsageStats": "false",
     }
     url = url_of(host, port)
+    # Who reaches the dashboard would act with our token: beyond this machine everybody gives their own.
+    token = {} if is_loopback(host) else {"DYAD_API_TOKEN": ""}
     return Program(
         name="dashboard",
         command=[
@@ -83,7 +86,7 @@ def dashboard_program(host: str, port: int, api_url: str) -> Program:
         ],
         health_url=f"{url}/_stcore/health",
         url=url,
-        environment={"DYAD_API_URL": api_url},
+        environment={"DYAD_API_URL": api_url, **token},
         folder=ROOT,  # makes the package frontend importable; its configuration lies beside the entry script
     )
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from backend.__main__ import settings_sentence
 from backend.settings import Settings
 
-__all__ = ["REFUSED", "WRONG_INPUT", "ask", "end", "settings_of_here"]
+__all__ = ["REFUSED", "WRONG_INPUT", "ask", "asks_for_token", "end", "settings_of_here"]
 
 REFUSED, WRONG_INPUT = 1, 2
 """Exit codes: the service refuses or is not there; the command itself was given something unusable."""
@@ -28,8 +28,11 @@ def ask(
     content: bytes | None = None,
 ) -> httpx.Response:
     """Send a request to the service and return its answer, which is a success; otherwise end with a sentence."""
-    base = (api_url or settings_of_here().api_url).rstrip("/")
+    settings = settings_of_here()
+    base = (api_url or settings.api_url).rstrip("/")
     headers = {} if content is None else {"Content-Type": "application/json"}
+    if settings.api_token is not None and (token := settings.api_token.get_secret_value()):
+        headers["Authorization"] = f"Bearer {token}"
     try:
         answer = httpx.request(
             method, f"{base}/api/v1{path}", params=query, content=content, headers=headers, timeout=TIMEOUT_S
@@ -41,6 +44,11 @@ def ask(
     if not answer.is_success:
         end(_problem_text(answer))
     return answer
+
+
+def asks_for_token(base: str) -> bool:
+    """Whether the service at this address lets nobody in without a token."""
+    return httpx.get(f"{base}/api/v1/jobs", params={"limit": 1}, timeout=TIMEOUT_S, trust_env=False).status_code == 401
 
 
 def _problem_text(answer: httpx.Response) -> str:

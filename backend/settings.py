@@ -8,12 +8,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 __all__ = ["Settings"]
 
 LOOPBACK = "127.0.0.1"
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""Texts; in the environment with commas between."""
 
 
 def _lower(value: object) -> object:
@@ -35,6 +43,13 @@ class Settings(BaseSettings):
         max_upload_bytes: largest uploaded file (``DYAD_MAX_UPLOAD_BYTES``).
         max_matrix_bytes: largest matrix that is read from one, in bytes as float32, float64 where the file has that
             (``DYAD_MAX_MATRIX_BYTES``).
+        api_token: a token with every right, which turns authentication on (``DYAD_API_TOKEN``); `dyad tokens` makes more.
+        cors_origins: web pages whose scripts may use the service (``DYAD_CORS_ORIGINS``, commas between); none by default.
+        allowed_hosts: further names that the service answers under, ``*.lab.example`` for all below one
+            (``DYAD_ALLOWED_HOSTS``, commas between).
+        reads_per_minute, writes_per_minute: how many requests of one client are served in a minute, 0 for any number
+            (``DYAD_READS_PER_MINUTE``, ``DYAD_WRITES_PER_MINUTE``).
+        streams_per_client: how many event streams one client may hold, 0 for any number (``DYAD_STREAMS_PER_CLIENT``).
         executor: ``local`` runs jobs on this machine, ``ray`` on a Ray cluster (``DYAD_EXECUTOR``).
         ray_address: where that cluster's head answers, for example ``127.0.0.1:6379`` (``DYAD_RAY_ADDRESS``).
         workers: how many jobs that are no measurement run at once on this machine (``DYAD_WORKERS``).
@@ -63,6 +78,12 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
     max_upload_bytes: int = Field(default=4 * 2**30, ge=1024)
     max_matrix_bytes: int = Field(default=2**30, ge=1024)
+    api_token: SecretStr | None = None
+    cors_origins: Listed = ()
+    allowed_hosts: Listed = ()
+    reads_per_minute: int = Field(default=30_000, ge=0)
+    writes_per_minute: int = Field(default=6_000, ge=0)
+    streams_per_client: int = Field(default=256, ge=0)
     executor: Annotated[Literal["local", "ray"], BeforeValidator(_lower)] = "local"
     ray_address: str | None = None
     workers: int = Field(default=2, ge=1)

@@ -122,3 +122,22 @@ def test_the_dashboard_is_told_where_the_service_is() -> None:
     assert program.environment["DYAD_API_URL"] == "http://127.0.0.1:8000"
     assert "--server.headless" in program.command
     assert program.command[program.command.index("--server.port") + 1] == "8501"
+
+
+@pytest.mark.parametrize(
+    ("host", "kept"), [("127.0.0.1", True), ("localhost", True), ("0.0.0.0", False), ("::", False)]
+)
+def test_a_dashboard_that_others_reach_does_not_act_with_our_token(host: str, kept: bool) -> None:
+    environment = dashboard_program(host, 8501, "http://127.0.0.1:8000").environment
+
+    assert ("DYAD_API_TOKEN" not in environment) is kept
+    assert environment.get("DYAD_API_TOKEN", "") == ""
+
+
+def test_an_open_service_is_warned_of_once_both_run(tmp_path: Path) -> None:
+    with up(tmp_path, "--host", "0.0.0.0", "--port", "0", "--dashboard-port", "0", "--json") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline(), process.communicate()[1]
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    assert said.count("!!!!\nWARNING: THIS SERVICE IS OPEN TO OTHERS.") == 2  # by the service, and below the addresses
