@@ -32,6 +32,7 @@ SOURCES: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
     (f"{API}/sweeps/import", "post", "201", ID, (SWEEP,)),
     (f"{API}/structure/projection", "post", "202", ID, (JOB,)),
     (f"{API}/jobs", "get", "200", FIRST, (JOB,)),
+    (f"{API}/jobs", "post", "202", ID, (JOB,)),
     (f"{JOB}/cancel", "post", "202", ID, (JOB,)),
     (f"{API}/uploads", "post", "201", ID, (UPLOAD,)),
     (f"{API}/uploads", "get", "200", FIRST, (UPLOAD,)),

@@ -1,4 +1,4 @@
-"""``/api/v1/jobs``: list, look at, cancel, follow and delete jobs of every kind."""
+"""``/api/v1/jobs``: submit, list, look at, cancel, follow and delete jobs of every kind."""
 
 from __future__ import annotations
 
@@ -7,17 +7,27 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from starlette.responses import JSONResponse
 
+from backend.bodies import JsonBody, Problems, as_object, body_schema
 from backend.deps import DeskDep, Limit, Offset
 from backend.jobs.records import JobLog, JobPage, JobRecord
 from backend.jobs.states import State
 from backend.routes.events import EVENT_STREAM, event_stream
 from backend.routes.waiting import Version, Wait, look_or_wait
 from backend.store.store import Filter
+from backend.submission import SubmissionDep
 from dyad_core.errors import Problem, SpecError
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+EXAMPLE = {"kind": "benchmark", "request": {"in_features": 768, "out_features": 3072}}
+_BODY = {
+    "type": "object",
+    "required": ["kind", "request"],
+    "additionalProperties": False,
+    "properties": {"kind": {"type": "string"}, "request": {"type": "object"}},
+}
 
 
 @router.get("", response_model=JobPage)
@@ -33,6 +43,24 @@ def list_jobs(
         raise SpecError([Problem("kind", f"must be one of {', '.join(desk.kinds)}", kind)])
     wanted = Filter(kind=kind, status=status)
     return JSONResponse(desk.page(wanted, limit=limit, offset=offset, newest_first=True))
+
+
+@router.post("", status_code=202, response_model=JobRecord, openapi_extra=body_schema(_BODY, EXAMPLE))
+def submit(body: JsonBody, desk: DeskDep, submission: SubmissionDep) -> Response:
+    """Queue a job of any kind; ``request`` is what the kind's own address takes, where it has one."""
+    problems = Problems()
+    problems.refuse_unknown(body, ("kind", "request"))
+    kind = body.get("kind")
+    if not isinstance(kind, str) or kind not in desk.kinds:
+        problems.found.append(Problem("kind", f"must be one of {', '.join(desk.kinds)}", kind))
+    with problems.collecting():
+        as_object("request", body.get("request"))
+    problems.stop()
+    with problems.collecting("request"):
+        answer = desk.submit(str(kind), body["request"], submission)
+    problems.stop()
+    headers = {"Location": f"/api/v1/jobs/{answer.record['id']}"} | answer.headers
+    return JSONResponse(answer.record, 202, headers=headers)
 
 
 @router.get("/{job_id}", response_model=JobRecord)

@@ -34,6 +34,7 @@ EXPECTED = {
     "GET /api/v1/benchmarks/{run_id}/events",
     "GET /api/v1/benchmarks/{run_id}/export",
     "GET /api/v1/jobs",
+    "POST /api/v1/jobs",
     "GET /api/v1/jobs/{job_id}",
     "DELETE /api/v1/jobs/{job_id}",
     "POST /api/v1/jobs/{job_id}/cancel",

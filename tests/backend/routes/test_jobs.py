@@ -1,6 +1,7 @@
 """Jobs of every kind in one list."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -68,3 +69,33 @@ def test_a_job_of_any_kind_is_cancelled_followed_to_its_end_and_deleted(client: 
 
 def test_a_kind_is_found_by_its_file_being_there() -> None:
     assert list(all_kinds(Settings())) == ["benchmark", "projection", "sweep"]
+
+
+def test_a_job_of_any_kind_is_submitted_by_its_name(shared_client: TestClient) -> None:
+    request = {"in_features": 64, "out_features": 64, "tokens": 8, "max_seconds": 0.2}
+    answer = shared_client.post("/api/v1/jobs", json={"kind": "benchmark", "request": request})
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["Location"] == f"/api/v1/jobs/{answer.json()['id']}"
+    assert answer.json()["spec"]["in_features"] == 64
+    shared_client.post(f"{answer.headers['Location']}/cancel")
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, {"kind", "request"}),
+        ({"kind": "nonsense", "request": 3, "more": 1}, {"kind", "request", "more"}),
+        ({"kind": ["benchmark"], "request": {}}, {"kind"}),
+        ({"kind": "benchmark", "request": {}}, {"request.in_features", "request.out_features"}),
+        (
+            {"kind": "benchmark", "request": {"in_features": 64, "out_features": 64, "n_blocks": [0]}},
+            {"request.n_blocks"},
+        ),
+    ],
+)
+def test_a_wrong_job_is_answered_with_every_wrong_field(
+    shared_client: TestClient, body: dict[str, Any], fields: set[str]
+) -> None:
+    answer = shared_client.post("/api/v1/jobs", json=body)
+    assert answer.status_code == 422
+    assert {error["field"] for error in answer.json()["errors"]} == fields
