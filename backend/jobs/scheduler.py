@@ -177,18 +177,20 @@ class Scheduler:
         self._unsure.clear()
 
     def _watch_running(self) -> None:
-        """End what took too long, and what the database says is over."""
+        """End what took too long and what the database says is over; apply the rule to what nobody runs after all."""
         with self._condition:
             mine = dict(self._running)
         if not mine:
             return
         now = time.monotonic()
-        alive = {job.id: job.claim for job in self._store.running()}
-        for job_id, running in mine.items():
-            if alive.get(job_id) != running.job.claim:
+        alive = {job.claim: job for job in self._store.running()}
+        for running in mine.values():
+            if alive.pop(running.job.claim, None) is None:
                 running.stop("over")
             elif running.deadline is not None and now >= running.deadline:
                 running.stop("time_limit")
+        if alive:
+            self._recover(list(alive.values()))
 
     def _start_what_fits(self) -> None:
         """Start every waiting job there is room for; one that waits is not overtaken by another that needs the same."""
