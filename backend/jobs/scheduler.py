@@ -107,10 +107,10 @@ class Scheduler:
         with self._condition:  # claiming happens under the same lock, so a job is either queued or running here
             running = self._running.get(job_id)
             if running is not None:
-                running.stop("cancel")
                 job = self._store.get(job_id)
-                if job.status in TERMINAL:
+                if job.status in TERMINAL:  # its end is written, its thread about to be gone
                     raise IllegalChange(job.status, State.CANCELLED)
+                running.stop("cancel")
                 return job
             job = self._store.change(job_id, State.CANCELLED, line="It was cancelled.")
         self._on_change(job)
