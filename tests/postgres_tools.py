@@ -33,7 +33,7 @@ class PostgresServer:
 
     def __init__(self, programs: Path, folder: Path) -> None:
         """Make the data folder inside ``folder``; nothing runs before :meth:`start`."""
-        self._programs, self._folder = programs, folder
+        self.programs, self._folder = programs, folder
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port("127.0.0.1")
         self._as_user: list[str] = []
@@ -67,7 +67,7 @@ class PostgresServer:
         with_us = self._as_user or ["setpriv"] if shutil.which("setpriv") else []
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*with_us, *(["--pdeathsig=QUIT"] if with_us else []), str(self._programs / "postgres"),
+                [*with_us, *(["--pdeathsig=QUIT"] if with_us else []), str(self.programs / "postgres"),
                  "-D", str(self._folder / "data"), *options],
                 cwd=self._folder, stdout=log, stderr=log,
             )  # fmt: skip
