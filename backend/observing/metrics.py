@@ -44,7 +44,8 @@ class Metrics:
 
     def __init__(self, engine: Engine, traffic: Traffic, groups: Callable[[], list[DeviceGroup]] = list) -> None:
         """Count the jobs of the database of ``engine``, the requests of ``traffic`` and the devices that ``groups`` tells."""
-        disable_created_metrics()  # when a counter began doubles its lines and nobody asks for it
+        # When a counter began doubles its lines, and nobody asks for it.
+        disable_created_metrics()  # type: ignore[no-untyped-call] # published without types
         registry = self._registry = CollectorRegistry()
         self._duration = Histogram(
             "dyad_job_duration_seconds",
