@@ -13,6 +13,7 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
+from frontend.sections.access import forget_button  # noqa: E402 # the path above comes first
 from frontend.sections.chart import picture_format  # noqa: E402 # the path above comes first
 
 st.set_page_config(
@@ -34,4 +35,5 @@ current = st.navigation(
 )
 with st.sidebar:
     picture_format()
+    forget_button()
 current.run()

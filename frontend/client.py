@@ -26,15 +26,20 @@ from frontend.schemas_verdict import ComparedJson, PublishedTimingJson, VerdictJ
 from frontend.schemas_weights import JobLogJson, JobRecord, UploadJson, UploadPage
 from frontend.transport import ApiProblemError, BackendError, BackendUnreachableError, Transport
 
-__all__ = ["ApiClient", "ApiProblemError", "BackendError", "BackendUnreachableError", "connect"]
+__all__ = ["ApiClient", "ApiProblemError", "BackendError", "BackendUnreachableError", "connect", "connections"]
 
 PIECE_BYTES = 2**20
 UPLOAD_TIMEOUT = httpx.Timeout(300.0, connect=2.0)
 
 
-def connect(address: str) -> ApiClient:
-    """Return a client for the service at ``address``; nothing is sent yet."""
-    return ApiClient(httpx.Client(base_url=address, timeout=httpx.Timeout(20.0, connect=2.0)))
+def connections(address: str) -> httpx.Client:
+    """Return connections to the service at ``address``, which carry no token; nothing is sent yet."""
+    return httpx.Client(base_url=address, timeout=httpx.Timeout(20.0, connect=2.0))
+
+
+def connect(address: str, token: str | None = None) -> ApiClient:
+    """Return a client for the service at ``address`` with connections of its own; nothing is sent yet."""
+    return ApiClient(connections(address), token)
 
 
 class ApiClient(Transport):
@@ -215,6 +220,10 @@ class ApiClient(Transport):
     def check(self) -> None:
         """Return when the service answers, raise :class:`BackendUnreachableError` when it does not."""
         self._request("GET", "/healthz")
+
+    def check_access(self) -> None:
+        """Return when the service takes this client's token, or asks for none; raise :class:`ApiProblemError` otherwise."""
+        self._send("GET", "/jobs", params={"limit": 1})
 
 
 def _pieces(content: BinaryIO) -> Iterator[bytes]:

@@ -44,13 +44,22 @@ class ApiProblemError(BackendError):
         self.detail = detail
         self.errors = tuple(errors)
 
+    @property
+    def wants_token(self) -> bool:
+        """Whether the service asks for a token, or for another one."""
+        return self.status == 401
+
 
 class Transport:
     """Sends requests and reads answers; every call may raise :class:`BackendError`."""
 
-    def __init__(self, http: httpx.Client) -> None:
-        """Wrap ``http``, whose base address is that of the service."""
+    def __init__(self, http: httpx.Client, token: str | None = None) -> None:
+        """Wrap ``http``, whose base address is that of the service; ``token`` goes with every request.
+
+        The token belongs to this object alone: ``http`` and its connections may be shared by sessions with different ones.
+        """
         self._http = http
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
 
     @property
     def address(self) -> str:
@@ -69,7 +78,8 @@ class Transport:
 
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            response = self._http.request(method, path, **options)
+            headers = {**(options.pop("headers", None) or {}), **self._headers}
+            response = self._http.request(method, path, headers=headers, **options)
         except httpx.TransportError as error:
             raise BackendUnreachableError(self.address, str(error) or type(error).__name__) from error
         if response.status_code >= 400:

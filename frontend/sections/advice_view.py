@@ -12,10 +12,10 @@ from frontend.logic.advice import choice_records, padding_records
 from frontend.logic.chain import Chain, write_chain
 from frontend.logic.geometry import Layer
 from frontend.sections import state, structure_data
+from frontend.sections.access import access
 from frontend.sections.backend import client
 from frontend.sections.chart import chart
 from frontend.sections.verdict_view import show_layer_verdict
-from frontend.settings import api_url
 
 __all__ = ["show_advice"]
 
@@ -37,7 +37,7 @@ def show_advice() -> None:
                 **KEEP,
             )
     sizes = state.value(PAGE, "advise_in"), state.value(PAGE, "advise_out")
-    found = structure_data.advice(api_url(), *sizes)
+    found = structure_data.advice(access(), *sizes)
     reason = found["reason"] + "."
     if found["recommended"] is None:
         st.warning(reason[0].upper() + reason[1:], icon=":material/warning:")

@@ -21,12 +21,12 @@ from frontend.logic.chain_rows import alternative_records, heat_records, localit
 from frontend.logic.locality import reading
 from frontend.schemas_chain import ReachabilityJson
 from frontend.sections import state, structure_data
+from frontend.sections.access import access
 from frontend.sections.advice_view import show_advice
 from frontend.sections.backend import show_problem, show_unreachable
 from frontend.sections.chain_controls import KEEP, VIEWS, publish
 from frontend.sections.chart import chart
 from frontend.sections.route_view import show_route
-from frontend.settings import api_url
 
 __all__ = ["details"]
 
@@ -91,7 +91,7 @@ def _depth(chain: Chain) -> int:
 
 
 def _asked(layers: Any, **asked: Any) -> ReachabilityJson:
-    return structure_data.reach_of(api_url(), layers, tuple(asked.items()))
+    return structure_data.reach_of(access(), layers, tuple(asked.items()))
 
 
 def _groups(chain: Chain) -> None:

@@ -26,9 +26,9 @@ from frontend.logic.geometry import Layer
 from frontend.schemas import PatternJson
 from frontend.schemas_chain import ReachabilityJson
 from frontend.sections import structure_data
+from frontend.sections.access import access
 from frontend.sections.backend import show_problem, show_warnings
 from frontend.sections.chart import chart
-from frontend.settings import api_url
 
 __all__ = ["show_depths"]
 
@@ -43,7 +43,7 @@ def show_depths(chain: Chain) -> bool:
 
     The reach comes at once; beside it the numbers of paths are asked for, which may take a second or two.
     """
-    question = partial(structure_data.reach_of, api_url(), chain.layers)
+    question = partial(structure_data.reach_of, access(), chain.layers)
     try:
         reach: ReachabilityJson = question()
     except ApiProblemError as error:
@@ -51,9 +51,7 @@ def show_depths(chain: Chain) -> bool:
         show_problem(error, heading=heading)
         return False
     kinds = list(dict.fromkeys(chain.unit))[:KINDS]
-    rules = {
-        str(place): partial(structure_data.pattern, api_url(), layer, None, 1) for place, layer in enumerate(kinds)
-    }
+    rules = {str(place): partial(structure_data.pattern, access(), layer, None, 1) for place, layer in enumerate(kinds)}
     answers = structure_data.together(paths=partial(question, (("paths", True),)), **rules)
     st.markdown(_sentence(chain, reach))
     definitions = st.empty()

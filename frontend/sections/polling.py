@@ -9,7 +9,7 @@ import streamlit as st
 
 from frontend.client import ApiProblemError, BackendUnreachableError
 from frontend.schemas import TERMINAL
-from frontend.sections.backend import show_problem, show_unreachable
+from frontend.sections.backend import ask_anew, show_problem, show_unreachable
 
 __all__ = ["polling_panel"]
 
@@ -39,6 +39,8 @@ def polling_panel(record: Record, ask: Callable[[], Record], show: Callable[[Rec
             show_unreachable(error)
             return
         except ApiProblemError as error:
+            if error.wants_token:
+                ask_anew()  # and the page asks for it
             show_problem(error)
             return
         if live != (current["status"] not in TERMINAL):

@@ -17,12 +17,12 @@ from frontend.logic.picture import decode_picture, weight_records
 from frontend.logic.projection import candidate_label, candidate_records, sentences, source_line, spectrum_records
 from frontend.schemas_weights import ExaminationJson, JobRecord, ProjectionResult, ReorderingJson
 from frontend.sections import structure_data
+from frontend.sections.access import access
 from frontend.sections.backend import show_warnings
 from frontend.sections.chart import chart
 from frontend.sections.job_log import show_log
 from frontend.sections.job_state import show_ending, show_progress, times
 from frontend.sections.polling import polling_panel
-from frontend.settings import api_url
 
 __all__ = ["projection_view"]
 
@@ -82,7 +82,7 @@ def _show_rule(result: ProjectionResult) -> None:
     one = examination["candidate"] if examination is not None else result["candidates"][0]
     sizes = result["source"]["in_features"], result["source"]["out_features"]
     layer = Layer(*sizes, one["n_blocks"], one["variant"], one["grain"])
-    rule = words.formula(structure_data.pattern(api_url(), layer, None, 1)["formula"])
+    rule = words.formula(structure_data.pattern(access(), layer, None, 1)["formula"])
     st.markdown(
         "The nearest weight has the matrix's own value wherever the pattern has a position, and 0 elsewhere; where both "
         "components meet, each holds half. Kept energy is the sum of w² on the pattern over that of the whole matrix, "

@@ -19,6 +19,7 @@ from frontend.logic.pattern import decode, feature_window, pattern_records, tota
 from frontend.schemas import PatternJson
 from frontend.schemas_chain import ReachabilityJson
 from frontend.sections import state, structure_data
+from frontend.sections.access import access
 from frontend.sections.backend import show_problem, show_warnings
 from frontend.sections.chart import chart
 from frontend.sections.structure_controls import (
@@ -29,7 +30,6 @@ from frontend.sections.structure_controls import (
     reset_window,
     window_controls,
 )
-from frontend.settings import api_url
 
 __all__ = ["Answers", "ask", "show_pattern", "show_reach", "show_totals", "whole_pattern"]
 
@@ -42,21 +42,21 @@ def whole_pattern(layer: Layer) -> PatternJson:
     """Ask for the whole weight: the first picture, and the judge of the layer."""
     fits = min(layer.in_features, layer.out_features, layer.n_blocks, layer.grain) > 0
     # A layer of nothing is refused, whatever is asked of it.
-    return structure_data.pattern(api_url(), layer, None, overview_cells(layer) if fits else 1)
+    return structure_data.pattern(access(), layer, None, overview_cells(layer) if fits else 1)
 
 
 def ask(layer: Layer) -> Answers:
     """Ask for everything else that the page draws, at the same time."""
-    address = api_url()
+    who = access()
     questions: dict[str, Any] = {
-        "closeup": partial(structure_data.pattern, address, layer, current_window(), CLOSE_UP_CELLS),
-        "graph": partial(structure_data.connectivity, address, layer, current_feature()),
+        "closeup": partial(structure_data.pattern, who, layer, current_window(), CLOSE_UP_CELLS),
+        "graph": partial(structure_data.connectivity, who, layer, current_feature()),
     }
     if (pair := current_pair()) is not None:
-        questions["pair"] = partial(structure_data.pair, address, layer, *pair)
+        questions["pair"] = partial(structure_data.pair, who, layer, *pair)
     for variant in VARIANT_WORDS:
         questions[variant] = partial(
-            structure_data.reachability, address, replace(layer, variant=variant), structure_data.STACKED
+            structure_data.reachability, who, replace(layer, variant=variant), structure_data.STACKED
         )
     return structure_data.together(**questions)
 
@@ -135,7 +135,7 @@ def _take_box() -> None:
     if not boxes:
         return
     layer = st.session_state["structure.window_of"]
-    whole = structure_data.pattern(api_url(), layer, None, overview_cells(layer))
+    whole = structure_data.pattern(access(), layer, None, overview_cells(layer))
     state.fill(
         "structure", dict(zip(WINDOW, feature_window(decode(whole), boxes[-1]["x"], boxes[-1]["y"]), strict=True))
     )

@@ -15,10 +15,10 @@ from frontend.logic.pattern import decode, parameter_names
 from frontend.logic.picture import decode_picture, weight_records
 from frontend.logic.projection import fitting, tensor_words, upload_words
 from frontend.sections import state, structure_data
+from frontend.sections.access import access
 from frontend.sections.backend import client, show_problem, system
 from frontend.sections.chart import chart
 from frontend.sections.structure_controls import FILE, KEEP, current_draw, current_window, publish
-from frontend.settings import api_url
 
 __all__ = ["show_weights"]
 
@@ -136,7 +136,7 @@ def _pictures(layer: Layer, asked: Asked, note: str, shown: str) -> None:
     windows = {"whole": None, "close-up": current_window()}
     answers = structure_data.together(
         **{
-            name: partial(structure_data.pattern, api_url(), layer, window, CELLS[name], asked)
+            name: partial(structure_data.pattern, access(), layer, window, CELLS[name], asked)
             for name, window in windows.items()
         }
     )
