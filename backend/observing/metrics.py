@@ -110,19 +110,25 @@ class _Health(Collector):
 
     def describe(self) -> list[Metric]:
         """Name the figures."""
-        return [_ready(), _checks()]
+        return [_ready(), _has_turn(), _checks()]
 
     def collect(self) -> Iterator[Metric]:
         """Show the last report."""
-        ready, checks = _ready(), _checks()
+        ready, has_turn, checks = _ready(), _has_turn(), _checks()
         ready.add_metric([], float(self.report.ready))
+        has_turn.add_metric([], float(self.report.role == "measuring"))
         for name, problem in self.report.problems.items():
             checks.add_metric([name], float(not problem))
-        yield from (ready, checks)
+        yield from (ready, has_turn, checks)
 
 
 def _ready() -> GaugeMetricFamily:
     return GaugeMetricFamily("dyad_ready", "1 when /readyz says ready, else 0.", labels=[])
+
+
+def _has_turn() -> GaugeMetricFamily:
+    text = "1 when this server starts jobs, 0 when it stands by for another one on its database."
+    return GaugeMetricFamily("dyad_has_turn", text, labels=[])
 
 
 def _checks() -> GaugeMetricFamily:

@@ -28,9 +28,15 @@ Check = Callable[[], str]
 
 @dataclass(frozen=True)
 class Report:
-    """What every check said: a sentence, empty where all is well."""
+    """What every check said.
+
+    Attributes:
+        problems: a sentence by check, empty where all is well.
+        role: ``measuring`` where this server starts jobs, ``standby`` where another one on its database does.
+    """
 
     problems: dict[str, str]
+    role: str = "measuring"
 
     @property
     def ready(self) -> bool:
@@ -38,23 +44,31 @@ class Report:
         return not any(self.problems.values())
 
     def to_dict(self) -> dict[str, object]:
-        """JSON-ready: ``ok`` or the sentence by check."""
+        """JSON-ready: ``ok`` or the sentence by check, and the role of this server."""
         checks = {name: problem or "ok" for name, problem in self.problems.items()}
-        return {"status": "ready" if self.ready else "not ready", "checks": checks}
+        return {"status": "ready" if self.ready else "not ready", "role": self.role, "checks": checks}
 
 
 class Readiness:
-    """Asks every check at once."""
+    """Asks every check at once.
 
-    def __init__(self, checks: Mapping[str, Check], limit_s: float = LIMIT_S) -> None:
+    Args:
+        checks: by their names.
+        role: of this server, told at once.
+        limit_s: how long a check may take.
+    """
+
+    def __init__(
+        self, checks: Mapping[str, Check], role: Callable[[], str] = lambda: "measuring", limit_s: float = LIMIT_S
+    ) -> None:
         """Prepare; nothing is asked yet."""
-        self._limit_s = limit_s
+        self._role, self._limit_s = role, limit_s
         self._checks = {name: Bounded(check, limit_s, f"dyad-check-{name}") for name, check in checks.items()}
 
     async def report(self) -> Report:
         """Ask now; takes as long as the slowest check, and at most the limit."""
         sentences = await asyncio.gather(*(self._sentence(check) for check in self._checks.values()))
-        return Report(dict(zip(self._checks, sentences, strict=True)))
+        return Report(dict(zip(self._checks, sentences, strict=True)), self._role())
 
     async def _sentence(self, check: Bounded[str]) -> str:
         try:

@@ -34,7 +34,7 @@ def readiness_of(
     Args:
         settings: where results are kept and how much must be free there.
         engine: of the database.
-        queue: state of the thread that starts jobs, ``stopped`` when it has ended.
+        queue: state of the thread that starts jobs: ``measuring``, ``standby``, or ``stopped`` when it has ended.
         executor: a sentence that says why nothing can be run now; empty when it can.
     """
     return Readiness(
@@ -43,5 +43,6 @@ def readiness_of(
             "queue": queue_problem(queue),
             "executor": executor,
             "disk": disk_problem(settings.home, settings.min_free_bytes),
-        }
+        },
+        role=queue,
     )

@@ -20,7 +20,7 @@ NOT_BASE = re.compile(r"_(ms|milliseconds|minutes|hours|kb|mb|mib|gib|percent|fa
 KNOWN = {
     "dyad_build_info", "dyad_check_up", "dyad_device_memory_total_bytes", "dyad_device_memory_used_bytes",
     "dyad_device_temperature_celsius", "dyad_device_utilization_ratio", "dyad_event_streams_open", "dyad_executor_devices",
-    "dyad_executor_devices_free", "dyad_http_request_duration_seconds", "dyad_http_requests", "dyad_http_requests_in_progress",
+    "dyad_executor_devices_free", "dyad_has_turn", "dyad_http_request_duration_seconds", "dyad_http_requests", "dyad_http_requests_in_progress",
     "dyad_job_duration_seconds", "dyad_job_restarts", "dyad_job_wait_seconds", "dyad_jobs", "dyad_queue_jobs",
     "dyad_queue_length", "dyad_queue_oldest_wait_seconds", "dyad_ready",
 }  # fmt: skip

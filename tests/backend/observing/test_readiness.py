@@ -32,6 +32,16 @@ def test_a_service_that_can_do_its_work_is_ready(client: TestClient) -> None:
     assert checks(client) == (200, dict.fromkeys(("database", "queue", "executor", "disk"), "ok"))
 
 
+@pytest.mark.database("sqlite")
+def test_of_two_servers_on_a_database_one_has_its_turn_and_says_so(client: TestClient, settings: Settings) -> None:
+    wait_until(lambda: client.get("/readyz").json()["role"] == "measuring", "the turn of the first")
+    with TestClient(create_app(settings)) as second:
+        assert second.get("/readyz").json()["role"] == "standby"
+        assert "dyad_has_turn 0.0" in second.get("/metrics").text
+        assert "dyad_has_turn 1.0" in client.get("/metrics").text
+        assert second.get("/readyz").status_code == 200
+
+
 def test_a_stopped_queue_is_told(client: TestClient) -> None:
     client.app.state.service.desk.scheduler.stop()  # type: ignore[attr-defined]
     status, found = checks(client)
@@ -133,8 +143,16 @@ def test_checks_run_at_once_and_a_mistake_in_one_keeps_its_words_inside() -> Non
 
 
 def test_a_report_is_ready_when_every_check_is_silent() -> None:
-    assert Report({"a": "", "b": ""}).to_dict() == {"status": "ready", "checks": {"a": "ok", "b": "ok"}}
-    assert Report({"a": "Broken."}).to_dict() == {"status": "not ready", "checks": {"a": "Broken."}}
+    assert Report({"a": "", "b": ""}).to_dict() == {
+        "status": "ready",
+        "role": "measuring",
+        "checks": {"a": "ok", "b": "ok"},
+    }
+    assert Report({"a": "Broken."}, "standby").to_dict() == {
+        "status": "not ready",
+        "role": "standby",
+        "checks": {"a": "Broken."},
+    }
 
 
 @pytest.mark.parametrize(("state", "fine"), [("measuring", True), ("standby", True), ("stopped", False)])
