@@ -25,6 +25,6 @@ def executor_for(settings: Settings) -> Executor:
         ) from error
     if not settings.ray_address:
         raise ExecutorUnusable(
-            "DYAD_EXECUTOR is ray, and DYAD_RAY_ADDRESS does not say where the cluster's head is; for example 127.0.0.1:6379."
+            "DYAD_EXECUTOR is ray, and DYAD_RAY_ADDRESS does not say where the cluster's head is; for example 127.0.0.1:10001."
         )
     return RayExecutor(settings.ray_address, settings.workers)

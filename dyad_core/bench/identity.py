@@ -16,7 +16,14 @@ from typing import Any
 from dyad_core.bench.results import Environment
 from dyad_core.ops import auto
 
-__all__ = ["IDENTIFYING", "code_digest", "environment_digest", "measuring_digest", "result_fingerprint"]
+__all__ = [
+    "IDENTIFYING",
+    "OF_ONE_MACHINE",
+    "code_digest",
+    "environment_digest",
+    "measuring_digest",
+    "result_fingerprint",
+]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 TABLE_VARIABLES = (auto.VARIABLE, "DYAD_TRITON_SETTINGS")
@@ -27,6 +34,9 @@ IDENTIFYING = (
     "float32_matmul_precision", "cuda_version", "driver_version", "cache_bytes", "allocator",
 )  # fmt: skip
 """Fields of the environment that say which machine it is and how it is set; the others are momentary."""
+
+OF_ONE_MACHINE = frozenset({"hostname", "memory_total_bytes"})
+"""Those of them that two machines of one kind may differ in: memory says what fits, not how fast it is."""
 
 
 def environment_digest(environment: Environment) -> str:
