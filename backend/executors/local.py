@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from backend.executors.base import NO_LIMITS, SERVER, DeviceGroup, Limits, Needs
 from dyad_core.bench.machine import usable_cores, usable_cpus
 from dyad_core.bench.process import Work, run_process
 from dyad_core.bench.system import system_info
-from dyad_core.bench.tree import end_orphans
+from dyad_core.bench.tree import end_orphans, remove_orphaned_folders
 
 __all__ = ["LocalExecutor", "LocalReservation"]
 
@@ -56,8 +57,9 @@ class LocalExecutor:
         self._wake: Callable[[], None] = lambda: None
 
     def open(self) -> None:
-        """End what a server that was killed has left running."""
+        """End what a server that was killed has left running, and remove its folders."""
         end_orphans()
+        remove_orphaned_folders(Path(tempfile.gettempdir()))
 
     def close(self) -> None:
         """Nothing outlives its reservation."""

@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -109,9 +110,9 @@ def run_process(
         BenchmarkMemoryLimit: it held more than ``memory_limit_bytes``.
     """
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    kills_before = tree.memory_kills()
-    with tempfile.TemporaryDirectory(prefix="dyad-work-") as folder, _started(work, Path(folder)) as process:
-        result_path = Path(folder) / "result.json"
+    kills_before, mark = tree.memory_kills(), tree.make_mark()
+    with _folder(mark) as folder, _started(work, folder, mark) as process:
+        result_path = folder / "result.json"
         if cpus is not None and hasattr(os, "sched_setaffinity"):
             with contextlib.suppress(ProcessLookupError):  # dead already, which its exit code will tell
                 os.sched_setaffinity(process.pid, cpus)
@@ -122,15 +123,25 @@ def run_process(
         exit_code = _exit_code(process, wait)
         killed = exit_code == -signal.SIGKILL
         ended = _End(
-            exit_code, _tail(Path(folder) / "stderr"), wait.peak_bytes, killed and tree.memory_kills() != kills_before
+            exit_code, _tail(folder / "stderr"), wait.peak_bytes, killed and tree.memory_kills() != kills_before
         )
         return _result(work, result_path, ended)
 
 
 @contextlib.contextmanager
-def _started(work: Work, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _folder(mark: str) -> Iterator[Path]:
+    """A folder of its own for the result, named by the mark of the work."""
+    folder = Path(tempfile.gettempdir()) / f"{tree.FOLDER}{mark}"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # the process removes it too, when it notices that it is alone
+
+
+@contextlib.contextmanager
+def _started(work: Work, folder: Path, mark: str) -> Iterator[subprocess.Popen[bytes]]:
     """Start the process; on the way out it and all it started are killed, it is reaped, and its pipes are closed."""
-    mark = tree.make_mark()
     with (folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
             work.command,

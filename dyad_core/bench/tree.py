@@ -13,16 +13,26 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["MARK", "end_marked", "end_orphans", "make_mark", "memory_kills", "resident_bytes"]
+__all__ = [
+    "MARK",
+    "end_marked",
+    "end_orphans",
+    "make_mark",
+    "memory_kills",
+    "remove_orphaned_folders",
+    "resident_bytes",
+]
 
 MARK = "DYAD_WORK"
 """Environment variable: ``<owner's process id>-<owner's start time>-<its namespace of process ids>-<unique>``."""
 
+FOLDER = "dyad-work-"
 PROC = Path("/proc")
 
 
@@ -66,11 +76,24 @@ def end_orphans() -> list[int]:
     """Kill every marked process whose owner is dead, and return their ids; those of other containers are none of ours."""
     ended = []
     for pid, mark in _marked():
-        match = re.fullmatch(r"(\d+)-(\d+)-(\w+)-\w+", mark, re.ASCII)
-        if match and match[3] == _namespace() and _start_time(int(match[1])) != match[2]:
+        if _is_orphaned(mark):
             _kill(pid)
             ended.append(pid)
     return ended
+
+
+def remove_orphaned_folders(parent: Path) -> None:
+    """Remove the folders of work whose owner is dead: they are named ``dyad-work-<mark>``."""
+    for folder in parent.glob(f"{FOLDER}*"):
+        if _is_orphaned(folder.name.removeprefix(FOLDER)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_orphaned(mark: str) -> bool:
+    match = re.fullmatch(r"(\d+)-(\d+)-(\w+)-\w+", mark, re.ASCII)
+    if match is None:
+        return False
+    return match[3] == _namespace() and _start_time(int(match[1])) != match[2]
 
 
 def _namespace() -> str:

@@ -156,7 +156,7 @@ def test_a_killed_process_is_reported_with_its_signal() -> None:
             (child,) = workers()
             os.kill(child, signal.SIGKILL)
 
-    with pytest.raises(BenchmarkFailed, match="killed by SIGKILL .*memory runs out.* exit code -9") as caught:
+    with pytest.raises(BenchmarkFailed, match="killed by SIGKILL, exit code -9") as caught:
         run_benchmark(LONG, on_progress=kill)
     assert caught.value.exit_code == -9
 

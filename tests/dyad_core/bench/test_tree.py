@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -47,15 +48,23 @@ def test_everything_with_the_mark_is_ended_and_nothing_else(started: list[subpro
     assert spared.poll() is None
 
 
-def test_an_orphan_is_what_outlives_its_owner(started: list[subprocess.Popen[bytes]]) -> None:
+def test_an_orphan_is_what_outlives_its_owner(started: list[subprocess.Popen[bytes]], tmp_path: Path) -> None:
     owner = subprocess.run(
         [sys.executable, "-c", "from dyad_core.bench.tree import make_mark; print(make_mark())"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    orphan, owned = start(started, owner.stdout.strip()), start(started, tree.make_mark())
+    dead = owner.stdout.strip()
+    orphan, owned = start(started, dead), start(started, tree.make_mark())
     while len([1 for pid, _ in tree._marked() if pid in (orphan.pid, owned.pid)]) < 2:
         time.sleep(0.02)
 
+    left, own, other = (
+        tmp_path / name for name in (f"dyad-work-{dead}", f"dyad-work-{tree.make_mark()}", "dyad-work-x")
+    )
+    for folder in (left, own, other):
+        folder.mkdir()
+    tree.remove_orphaned_folders(tmp_path)
+    assert [folder.exists() for folder in (left, own, other)] == [False, True, True]
     assert orphan.pid in tree.end_orphans()
     assert orphan.wait(10) == -9
     assert owned.poll() is None
