@@ -8,7 +8,7 @@
 SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench e2e pins audit format clean FORCE
+.PHONY: help setup run test check soak bench e2e pins audit format clean FORCE
 
 PYTHON ?= python3
 export PYTHON TORCH_INDEX_URL
@@ -57,6 +57,11 @@ test: check ## check, then every test, in a real browser too
 e2e: $(READY) ## the browser tests alone
 	@browser=$$(scripts/find-browser) && echo "==> Running the browser tests" && \
 	  env $${browser:+DYAD_BROWSER="$$browser"} $(PY) -m pytest tests/e2e $(ARGS)
+
+soak: $(READY) ## the long proofs, an hour or more: kills under load, drawn requests, a crowd of clients (ARGS="-k faults": some of them)
+	@export SOAK_REPORTS=$$PWD/.soak/$$(date -u +%Y%m%dT%H%M%SZ) && mkdir -p $$SOAK_REPORTS && \
+	  echo "==> Running the long forms; their reports go to $$SOAK_REPORTS" && \
+	  $(PY) -m pytest -m soak -s $(ARGS)
 
 bench: $(READY) ## measure the speed suite here, half an hour at most (ARGS=--quick: only try it, ARGS=--full: the whole grid)
 	@echo "==> Measuring the speed suite; leave the machine alone meanwhile"
