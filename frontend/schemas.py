@@ -100,6 +100,7 @@ class RunRecord(TypedDict, total=False):
     origin: str
     machine: MachineJson | None
     measured_at: str | None
+    client: str
     served_from_store: bool
     imported: list[str]
     existing: list[str]

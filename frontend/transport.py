@@ -53,13 +53,17 @@ class ApiProblemError(BackendError):
 class Transport:
     """Sends requests and reads answers; every call may raise :class:`BackendError`."""
 
-    def __init__(self, http: httpx.Client, token: str | None = None) -> None:
-        """Wrap ``http``, whose base address is that of the service; ``token`` goes with every request.
+    def __init__(self, http: httpx.Client, token: str | None = None, name: str | None = None) -> None:
+        """Wrap ``http``, whose base address is that of the service; ``token`` and ``name`` go with every request.
+
+        ``name`` says who asks where no token does: the service's queue is fair between names.
 
         The token belongs to this object alone: ``http`` and its connections may be shared by sessions with different ones.
         """
         self._http = http
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        if name is not None:
+            self._headers["X-Dyad-Client"] = name
 
     @property
     def address(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import uuid
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -17,16 +18,17 @@ from frontend.settings import api_token, api_url
 
 __all__ = ["Access", "access", "forget_button", "set_token", "unusable"]
 
-TOKEN = "access.token"
+TOKEN, NAME = "access.token", "access.name"
 _USABLE = re.compile(r"[\x21-\x7e]{1,500}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Access:
-    """The service and the token to ask it with; a token is never part of its text."""
+    """The service, the token to ask it with, which is never part of its text, and the name of this session."""
 
     address: str
     token: str | None = field(default=None, repr=False)
+    name: str | None = field(default=None, compare=False)
 
     def key(self) -> str:
         """What tells two accesses apart in a cache; the token cannot be read from it."""
@@ -35,7 +37,15 @@ class Access:
 
 def access() -> Access:
     """How this session asks the service now."""
-    return Access(api_url(), st.session_state.get(TOKEN) or api_token())
+    return Access(api_url(), st.session_state.get(TOKEN) or api_token(), session_name())
+
+
+def session_name() -> str:
+    """A name of this browser session, so that the queue is fair between those who use one dashboard."""
+    if NAME not in st.session_state:
+        st.session_state[NAME] = f"dashboard-{uuid.uuid4().hex[:8]}"
+    name: str = st.session_state[NAME]
+    return name
 
 
 def set_token(token: str | None) -> None:

@@ -27,7 +27,7 @@ def _connections(address: str) -> httpx.Client:
 
 def client_of(who: Access) -> ApiClient:
     """Return a client that sends this token."""
-    return ApiClient(_connections(who.address), who.token)
+    return ApiClient(_connections(who.address), who.token, who.name)
 
 
 def client() -> ApiClient:

@@ -181,6 +181,18 @@ def test_a_running_measurement_shows_progress_and_is_cancelled(open_page: Open, 
     assert set(log["start"]) == {1}
 
 
+def test_each_session_is_a_client_of_its_own_to_the_queue(open_page: Open, api: ApiClient) -> None:
+    names = []
+    for _ in range(2):
+        page = open_page()
+        page.number_input(key="lab.tokens").set_value(8).run()
+        page.button(key="lab.run").click().run()
+        names.append(api.run(page.query_params["run"])["client"])
+        api.cancel(page.query_params["run"])
+    assert len(set(names)) == 2
+    assert all(name.startswith("dashboard-") for name in names)
+
+
 def test_a_wrong_size_becomes_a_sentence_and_can_be_mended(open_page: Open) -> None:
     page = open_page()
     page.number_input(key="lab.in_features").set_value(770).run()
