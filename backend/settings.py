@@ -51,7 +51,7 @@ class Settings(BaseSettings):
             (``DYAD_READS_PER_MINUTE``, ``DYAD_WRITES_PER_MINUTE``).
         streams_per_client: how many event streams one client may hold, 0 for any number (``DYAD_STREAMS_PER_CLIENT``).
         executor: ``local`` runs jobs on this machine, ``ray`` on a Ray cluster (``DYAD_EXECUTOR``).
-        ray_address: where that cluster's head answers, for example ``127.0.0.1:6379`` (``DYAD_RAY_ADDRESS``).
+        ray_address: where that cluster's head takes clients, for example ``127.0.0.1:10001`` (``DYAD_RAY_ADDRESS``).
         workers: how many jobs that are no measurement run at once on this machine (``DYAD_WORKERS``).
         queue_limit: how many jobs may wait; further ones are refused with 429 (``DYAD_QUEUE_LIMIT``).
         client_queue_limit: how many of them may be one client's; None leaves it at ``queue_limit``
