@@ -1,6 +1,7 @@
 """Read a JSON request body without trusting it.
 
-The bytes are bounded before they are read, and every value is looked at before it reaches a specification: NaN and
+The bytes are bounded before they are read (:mod:`backend.security.sizes`), the number of values before they are parsed,
+and every value is looked at before it reaches a specification: NaN and
 Infinity, numbers beyond 64 bits, characters that cannot be stored and deep nesting each become a sentence with the
 name of the field. No value is converted: ``"4"`` and ``4.0`` are not the integer 4, and the rules of each
 specification say so.
@@ -19,7 +20,6 @@ from fastapi import Depends, Request
 from pydantic import TypeAdapter
 
 from backend.problems import Refusal
-from backend.settings import Settings
 from dyad_core.errors import Problem, SpecError
 
 __all__ = [
@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 DEEPEST = 32
+MOST_VALUES = 100_000
+"""A byte or two of JSON, such as ``[],``, becomes a hundred in memory; no request comes near this many."""
 LARGEST_INTEGER = 2**63 - 1
 LONGEST_INTEGER_TEXT = 400
 _T = TypeVar("_T")
@@ -47,29 +49,16 @@ def media_type_of(request: Request, missing: str) -> str:
 
 
 async def read_bytes(request: Request) -> bytes:
-    """Read the body, at most ``max_body_bytes`` of it.
+    """Read the body, whose size is bounded on its way here.
 
     Raises:
         Refusal: 415 for a body that says it is not JSON, 413 for one that is too large.
     """
-    settings: Settings = request.app.state.settings
     media_type = media_type_of(request, "application/json")
     if media_type != "application/json" and not media_type.endswith("+json"):
         problem = Problem("Content-Type", "must be application/json", media_type, "send the header with the body")
         raise Refusal(415, "The body must be JSON.", problem)
-    too_large = Refusal(
-        413,
-        f"The body is larger than {settings.max_body_bytes} bytes; DYAD_MAX_BODY_BYTES changes the limit.",
-    )
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared[:20]) > settings.max_body_bytes:
-        raise too_large
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > settings.max_body_bytes:
-            raise too_large
-    return bytes(body)
+    return await request.body()
 
 
 BodyBytes = Annotated[bytes, Depends(read_bytes)]
@@ -80,9 +69,11 @@ def json_object(body: BodyBytes) -> dict[str, Any]:
     """Parse the body and check every value in it.
 
     Raises:
-        Refusal: 400 when it is not JSON.
+        Refusal: 400 when it is not JSON, 413 when it holds more values than any request.
         SpecError: it is not an object, or holds values that no field can take.
     """
+    if sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise Refusal(413, f"The JSON holds more than {MOST_VALUES:,} values.")
     try:
         # A number of a hundred digits and more stays text: converting it would cost time and serve nobody.
         values = json.loads(

@@ -41,6 +41,9 @@ TYPES: dict[str, tuple[str, int]] = {
 }
 """Type code → torch's name (or the code where torch has none) and bits of one value."""
 
+MOST_BRACKETS, MOST_COMMAS = 6 * MAX_TENSORS, 20 * MAX_TENSORS
+"""Three brackets a tensor, twice as many where names have some; counted before parsing, for three bytes become sixty."""
+
 DAMAGED = "the header is damaged or written to deceive: save the file again"
 
 
@@ -78,6 +81,8 @@ def safetensors_contents(source: Source) -> Contents:
 
 
 def _header(data: bytes) -> dict[str, Any]:
+    if data.count(b"{") + data.count(b"[") > MOST_BRACKETS or data.count(b",") > MOST_COMMAS:
+        refuse("file", f"its header must list at most {MAX_TENSORS:,} tensors", readable_bytes(len(data)), DAMAGED)
     try:
         header = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except RecursionError:

@@ -11,6 +11,7 @@ import io
 import pickletools
 import warnings
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import torch
@@ -24,6 +25,9 @@ __all__ = ["torch_contents"]
 
 MAX_PICKLE_BYTES = 4 * 2**20
 """Longest pickle of names and shapes; about 20 000 tensors."""
+
+MAX_INSTRUCTIONS = 1_000_000
+"""Most instructions of that pickle; a tensor takes about 35. One byte can make an object of a hundred in memory."""
 
 MAX_DEPTH = 16
 """Deepest nesting of dictionaries that is looked into."""
@@ -44,8 +48,8 @@ ALLOWED = frozenset(
 )
 """What the pickle of a dictionary of plain tensors names; nothing here runs code or allocates by itself."""
 
-NAMING = frozenset(["STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"])
-"""Instructions that name an object in a way ``torch.save`` does not use."""
+STRANGE = frozenset(["STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4", "EMPTY_SET", "FROZENSET"])
+"""Instructions that name an object in a way ``torch.save`` does not use, or make one that no state dict holds."""
 
 SAVE_AGAIN = "save the tensors alone: torch.save(model.state_dict(), path), or as .safetensors"
 
@@ -116,12 +120,17 @@ def _check_records(source: Source, records: dict[str, tuple[int, int]]) -> None:
 def _check_pickle(data: bytes) -> None:
     """Read the instructions, run none."""
     foreign: str | None = None
+    instructions = pickletools.genops(data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # odd escapes in texts that torch.save never writes
-            foreign = next(filter(None, map(_foreign_name, pickletools.genops(data))), None)
+            foreign = next(filter(None, map(_foreign_name, islice(instructions, MAX_INSTRUCTIONS))), None)
+            too_many = foreign is None and next(instructions, None) is not None
     except (ValueError, IndexError, OverflowError) as error:
         refuse("file", f"its pickle is damaged: {str(error)[:120]}", "data.pkl", SAVE_AGAIN)
+    if too_many:
+        rule = f"its list of names and shapes must have at most {MAX_INSTRUCTIONS:,} instructions"
+        refuse("file", rule, "more", "save the tensor that is wanted in a file of its own")
     if foreign is not None:
         rule = "must be a dictionary of plain tensors; its pickle asks for something else, so it is not opened"
         refuse("file", rule, foreign[:80], SAVE_AGAIN)
@@ -130,7 +139,7 @@ def _check_pickle(data: bytes) -> None:
 def _foreign_name(instruction: tuple[pickletools.OpcodeInfo, Any, int | None]) -> str | None:
     """What an instruction asks for, if it is not allowed."""
     code, argument, _ = instruction
-    if code.name in NAMING:
+    if code.name in STRANGE:
         return code.name
     return str(argument).replace(" ", ".") if code.name == "GLOBAL" and argument not in ALLOWED else None
 

@@ -17,6 +17,9 @@ __all__ = ["zip_records"]
 END = struct.Struct("<4s4H2LH")
 END_64 = struct.Struct("<4sQ2H2L4Q")
 LOCATOR_BYTES = 20
+FULL = (0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF)
+"""Number, size and place of the directory where the short record leaves them to the long one."""
+
 LOCAL = struct.Struct("<4s5H3L2H")
 
 DAMAGED = "the archive is damaged or written to deceive: save it again with torch.save"
@@ -63,9 +66,14 @@ def _check_directory(source: Source) -> int:
         refuse("file", "must end with a zip directory and no comment", source.label, "the file is cut off or damaged")
     start_64 = start - LOCATOR_BYTES - END_64.size
     if start_64 >= 0 and source.read(start - LOCATOR_BYTES, 4) == b"PK\x06\x07":
+        short = (records, size, offset)
         magic, *_, records, size, offset = END_64.unpack(source.read(start_64, END_64.size))
-        if magic != b"PK\x06\x06":
+        pointed = int.from_bytes(source.read(start - LOCATOR_BYTES + 8, 8), "little")
+        if magic != b"PK\x06\x06" or pointed != start_64:
             refuse("file", "must end with a zip directory", source.label, DAMAGED)
+        # Where they differ, two readers would see two archives: what is checked here must be what torch opens.
+        if any(told not in (long, full) for told, long, full in zip(short, (records, size, offset), FULL, strict=True)):
+            refuse("file", "must tell the same of its zip directory in both places", f"{short}", DAMAGED)
         start = start_64
     if size > MAX_HEADER_BYTES or records > RECORDS:
         rule = f"its zip directory must have at most {readable_bytes(MAX_HEADER_BYTES)} and {RECORDS:,} records"
