@@ -23,6 +23,7 @@ __all__ = ["JsonText", "NotJson", "check_header", "read_json"]
 DEEPEST = 32
 LARGEST_INTEGER = 2**63 - 1
 LONGEST_LIST = 100_000
+LONGEST_OBJECT = 10_000
 LONGEST_TEXT = 20_000
 MOST_CONTAINERS = 1_000_000
 MOST_VALUES = 10_000_000
@@ -139,6 +140,7 @@ def _bound(count: int, most: int, what: str) -> None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    _bound(len(pairs), LONGEST_OBJECT, "fields of one object")
     values = dict(pairs)
     if len(values) != len(pairs):
         times = Counter(name for name, _ in pairs)

@@ -175,6 +175,7 @@ IMPORTS: dict[str, Callable[[], bytes]] = {
     "lists a million deep": lambda: b"[" * MIB,
     "five million empty lists": lambda: b'{"a":[' + b"[]," * (5 * MIB) + b"[]]}",
     "eight million numbers": lambda: b'{"runs":[' + b"1," * (7 * MIB) + b"1]}",
+    "a million fields": lambda: b"{" + b",".join(b'"%x":1' % i for i in range(MIB)) + b"}",
     "a number of a million digits": lambda: b'{"schema_version":' + b"9" * MIB + b"}",
     "a number of an exponent": lambda: b'{"schema_version":1e999999999}',
     "NaN": lambda: b'{"schema_version":NaN,"in_features":NaN}',
