@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
+from service_tools import NewSettings
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,11 +27,12 @@ def breaks(_request: Request) -> Response:
 
 
 @pytest.fixture(scope="module")
-def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    app = create_app(with_shared(Settings(home=tmp_path_factory.mktemp("home"), reference_runs=False), SECRET))
-    app.add_route("/api/v1/breaks", breaks)
-    with TestClient(app, raise_server_exceptions=False) as client:
-        yield client
+def closed(new_settings: NewSettings) -> Iterator[TestClient]:
+    with new_settings() as settings:
+        app = create_app(with_shared(settings, SECRET))
+        app.add_route("/api/v1/breaks", breaks)
+        with TestClient(app, raise_server_exceptions=False) as client:
+            yield client
 
 
 PATHS = create_app(Settings()).openapi()["paths"]

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
-from service_tools import SMALL
+from service_tools import SMALL, NewSettings
 
 from backend.security.origins import host_name
-from backend.settings import Settings
 
 from .tools import JOBS, bearer, service, with_shared
 
@@ -18,20 +17,17 @@ RUNS = "/api/v1/benchmarks"
 
 
 @pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    with service(Settings(home=tmp_path_factory.mktemp("home"), reference_runs=False)) as client:
+def strict(new_settings: NewSettings) -> Iterator[TestClient]:
+    with new_settings() as settings, service(settings) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def friendly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    settings = Settings(
-        home=tmp_path_factory.mktemp("home"),
-        reference_runs=False,
-        cors_origins=(PAGE,),
-        allowed_hosts=("backend", "*.lab.example"),
-    )
-    with service(with_shared(settings, "secret")) as client:
+def friendly(new_settings: NewSettings) -> Iterator[TestClient]:
+    with (
+        new_settings(cors_origins=(PAGE,), allowed_hosts=("backend", "*.lab.example")) as settings,
+        service(with_shared(settings, "secret")) as client,
+    ):
         yield client
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from service_tools import NewSettings
 
 from backend.problems import Refusal
 from backend.security import sizes
-from backend.settings import Settings
 
 from .tools import JOBS, service
 
@@ -22,11 +22,8 @@ BODY, UPLOAD = 4096, 16384
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    settings = Settings(
-        home=tmp_path_factory.mktemp("home"), reference_runs=False, max_body_bytes=BODY, max_upload_bytes=UPLOAD
-    )
-    with service(settings) as client:
+def small(new_settings: NewSettings) -> Iterator[TestClient]:
+    with new_settings(max_body_bytes=BODY, max_upload_bytes=UPLOAD) as settings, service(settings) as client:
         yield client
 
 

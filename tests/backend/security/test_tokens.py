@@ -16,7 +16,8 @@ from .tools import token_store
 def test_only_the_hash_is_kept(settings: Settings) -> None:
     with token_store(settings) as store:
         token, secret = store.create("ann", Scope.READ, 30)
-        kept = str(store._engine.connect().execute(text("SELECT * FROM tokens")).all())
+        with store._engine.connect() as connection:
+            kept = str(connection.execute(text("SELECT * FROM tokens")).all())
 
     assert secret.startswith("dyad_")
     assert len(secret) >= 40
