@@ -7,10 +7,10 @@ import sys
 import uvicorn
 from pydantic import ValidationError
 
-from backend import security
 from backend.app import create_app
 from backend.observing.logging import configure_logging, log_uncaught
 from backend.ports import check_port
+from backend.security import wiring as security
 from backend.settings import Settings
 from backend.store.database import open_database
 from dyad_core.errors import DyadError

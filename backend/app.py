@@ -15,7 +15,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 
-from backend import links, problems, security
+from backend import links, problems
 from backend.bundled import Bundled
 from backend.deps import Service
 from backend.executors.base import Executor
@@ -38,6 +38,7 @@ from backend.routes import (
     uploads,
     verdicts,
 )
+from backend.security import wiring as security
 from backend.settings import Settings
 from backend.store.database import open_database
 from backend.store.store import Store

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from backend import security
 from backend.launch import backend_program, dashboard_program, run_together
 from backend.ports import check_port, free_port
 from backend.runs_cli import runs
+from backend.security import wiring as security
 from backend.service_client import asks_for_token, end, settings_of_here
 from dyad_core.errors import DyadError
 

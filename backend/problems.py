@@ -219,7 +219,9 @@ def _queue_full(_request: Request, error: Exception) -> JSONResponse:
 
 
 def _key_reused(_request: Request, error: Exception) -> JSONResponse:
-    problem = Problem("Idempotency-Key", "must be new for each request", None, "draw a new key, or send the same request")
+    problem = Problem(
+        "Idempotency-Key", "must be new for each request", None, "draw a new key, or send the same request"
+    )
     return problem_response(422, str(error), [problem])
 
 

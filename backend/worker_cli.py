@@ -1,4 +1,4 @@
-"""The command ``dyad worker``: make this machine one of a cluster, with its processor and GPUs."""
+"""The command ``dyad worker``: this machine becomes one of a cluster, with its processor and GPUs."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from backend.jobs.progress import ProgressWriter
 from backend.jobs.records import PRELIMINARY
 from backend.jobs.rules import Ending, after_error, after_server_died, after_shut_down, after_time_limit
 from backend.jobs.states import IllegalChange, State
+from backend.observing.logging import job_context
 from backend.store.lines import Lines
 from backend.store.models import Job
 from backend.store.store import Store, UnknownJob
@@ -87,12 +88,13 @@ class RunningJob:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        try:
-            self._on_change(self.job)
-            self._finish(self._ending())
-        finally:
-            self._reservation.release()
-            self._on_end(self.job.id)
+        with job_context(self.job.id):
+            try:
+                self._on_change(self.job)
+                self._finish(self._ending())
+            finally:
+                self._reservation.release()
+                self._on_end(self.job.id)
 
     def _ending(self) -> Ending:
         progress = ProgressWriter(self._store, self.job, self._on_change, lambda: self.stop("over"))

@@ -22,6 +22,7 @@ from backend.jobs.rules import after_error, after_server_died, never_started
 from backend.jobs.running import RunningJob, StopReason
 from backend.jobs.states import TERMINAL, IllegalChange, State
 from backend.jobs.turn import Turn
+from backend.observing.logging import job_context
 from backend.store.models import Job
 from backend.store.queue import Queue, QueuedJob
 from backend.store.store import Store, UnknownJob
@@ -172,8 +173,9 @@ class Scheduler:
                 changed = self._store.change(job.id, ending.state, claim=job.claim, line=ending.line, **ending.values)
             except (IllegalChange, UnknownJob):  # it ended in between
                 continue
-            _log.warning("job %s ran when its server or its database went away; it is %s", job.id, changed.status)
-            self._on_change(changed)
+            with job_context(job.id):
+                _log.warning("job %s ran when its server or its database went away; it is %s", job.id, changed.status)
+                self._on_change(changed)
         self._unsure.clear()
 
     def _watch_running(self) -> None:

@@ -1,4 +1,4 @@
-"""Whether the settings of security make sense together, before anything listens.
+"""Whether the settings of security fit together, before anything listens.
 
 The token itself never stands in a message.
 """

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from backend.executors.base import Needs
 from backend.jobs.context import Context
@@ -63,14 +63,18 @@ class SweepKind:
             if point.run is not None and not point.reused:
                 kept.add(point.run)
 
+        check: Literal["here", "there"] = "here" if context.is_local else "there"
         result = run_sweep(
             request,
-            run=partial(run_benchmark, run_work=context.run, check="here" if context.is_local else "there"),
+            run=[
+                partial(run_benchmark, run_work=context.runner(index), check=check) for index in range(context.machines)
+            ],
             on_progress=lambda progress: context.on_progress(progress.to_dict()),
             cancel=context.cancel,
             known=kept.load() if request.reuse else (),
             on_point=keep,
-            here=foresee_environment if self._measures_here else _first_decides,
+            here=foresee_environment if context.is_local else _first_decides,
+            across_machines=not context.is_local,
         )
         if result.stopped == "cancelled":
             raise BenchmarkCancelled(f"the sweep was cancelled; its {len(result.points)} points are kept")
