@@ -107,13 +107,19 @@ def test_the_readme_tree_is_what_is_on_disk() -> None:
     assert unlisted(repository_files(), tree) == [], "files without a line in the tree"
 
 
+def code_of(markdown: str) -> str:
+    """The fenced blocks of a document, then what stands between backticks outside of them."""
+    fence = re.compile(r"^ *```.*?^ *```", flags=re.DOTALL | re.MULTILINE)
+    return "\n".join([*fence.findall(markdown), *re.findall(r"`[^`]+`", fence.sub("", markdown))])
+
+
 def test_every_make_target_is_documented_and_every_documented_one_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z0-9]+):.*## ", makefile, flags=re.MULTILINE))
     named = {
         document: set(re.findall(r"\bmake ((?:[a-z0-9]+)(?: [a-z0-9]+)*)(?=[`\n ]|$)", code))
         for document in ("README.md", "CONTRIBUTING.md")
-        for code in ["\n".join(re.findall(r"`[^`]+`", (ROOT / document).read_text(encoding="utf-8"), flags=re.DOTALL))]
+        for code in [code_of((ROOT / document).read_text(encoding="utf-8"))]
     }
     words = {document: {word for phrase in phrases for word in phrase.split()} for document, phrases in named.items()}
 
