@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -109,7 +110,7 @@ def _contour(grid: Grid, sides: Sides, figures: dict[Node, Figure]) -> Contour:
 def _reading(result: SweepResult) -> str:
     spec = result.spec
     count = f"{len(result.points)} of {spec.grid.points} sizes measured"
-    ending = _disturbed(result) + ENDINGS[result.stopped]
+    ending = _machines(result) + _disturbed(result) + ENDINGS[result.stopped]
     if not result.rules:
         return f"{conditions(spec, result.environment)}, {count}.{ending}"
     start = f"{conditions(spec, result.environment)}, "
@@ -119,6 +120,18 @@ def _reading(result: SweepResult) -> str:
         said.setdefault(name, []).append(rule.text.removeprefix(f"{start}{name}: ").rstrip("."))
     parts = [f"{name}: {'; '.join(texts)}" for name, texts in said.items()]
     return f"{start}{count}. {'. '.join(part[:1].upper() + part[1:] for part in parts)}.{ending}"
+
+
+def _machines(result: SweepResult) -> str:
+    """Who measured, where there was more than one machine."""
+    hosts = Counter(point.run.environment.hostname for point in result.points if point.run is not None)
+    named = sorted(host for host in hosts if host)
+    if len(named) < 2:
+        return ""
+    counted = [f"{host} ({hosts[host]})" for host in named]
+    return (
+        f" The points were measured by {len(named)} machines of one kind: {', '.join(counted[:-1])} and {counted[-1]}."
+    )
 
 
 def _disturbed(result: SweepResult) -> str:

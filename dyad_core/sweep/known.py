@@ -6,7 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from dyad_core.bench.identity import IDENTIFYING
+from dyad_core.bench.identity import IDENTIFYING, OF_ONE_MACHINE
 from dyad_core.bench.results import BenchmarkRun, Environment
 from dyad_core.bench.spec import BenchmarkSpec
 from dyad_core.sweep.spec import SweepSpec
@@ -24,12 +24,16 @@ def point_digest(spec: BenchmarkSpec) -> str:
     return dataclasses.replace(spec, max_seconds=60.0).digest()
 
 
-def differences(known: Environment, here: Environment) -> list[str]:
-    """How one environment differs from this one, field by field: "torch version 2.12.0 instead of 2.13.0"."""
+def differences(known: Environment, here: Environment, *, across_machines: bool = False) -> list[str]:
+    """How one environment differs from this one, field by field: "torch version 2.12.0 instead of 2.13.0".
+
+    With ``across_machines`` two machines of one kind do not differ: host name and size of memory are not looked at.
+    """
+    ignored = {*OF_THE_REQUEST, *(OF_ONE_MACHINE if across_machines else ())}
     return [
         f"{name.replace('_', ' ')} {getattr(known, name)} instead of {getattr(here, name)}"
         for name in IDENTIFYING
-        if name not in OF_THE_REQUEST and getattr(known, name) != getattr(here, name)
+        if name not in ignored and getattr(known, name) != getattr(here, name)
     ]
 
 
@@ -39,36 +43,52 @@ class Known:
     Args:
         spec: of the sweep.
         runs: any runs; those of other requests are not looked at. Of two of one request the later one counts.
-        here: foresees the environment of a run made now; asked only when a run could be taken over.
+        here: foresees the environment of a run made now; asked only when a run could be taken over. Where it does not
+            know, the first point that is measured decides, and nothing is taken over before.
+        across_machines: whether runs of several machines of one kind may stand side by side.
     """
 
     def __init__(
-        self, spec: SweepSpec, runs: Iterable[BenchmarkRun], here: Callable[[BenchmarkSpec], Environment | None]
+        self,
+        spec: SweepSpec,
+        runs: Iterable[BenchmarkRun],
+        here: Callable[[BenchmarkSpec], Environment | None],
+        *,
+        across_machines: bool = False,
     ) -> None:
         """Sort out; ``warnings`` then says what was refused."""
         self.runs: dict[str, BenchmarkRun] = {}
-        fitting = _fitting(spec, list(runs)) if spec.reuse else []
         self.warnings: list[str] = []
-        self.environment = here(fitting[0].spec) if fitting else None
-        refused: Counter[str] = Counter()
-        for run in sorted(fitting, key=lambda run: run.created_at):
-            if why := self.refusal(run):
-                refused[why] += 1
-            else:
-                self.runs[point_digest(run.spec)] = run
+        self._across_machines = across_machines
+        self._waiting = _fitting(spec, list(runs)) if spec.reuse else []
+        self.environment = here(self._waiting[0].spec) if self._waiting else None
+        self._sort_out()
         if not self.runs:
             self.environment = None  # foreseen, and nothing depends on it: the first point that is measured decides
-        for why, count in refused.items():
-            points = f"{count} known point was" if count == 1 else f"{count} known points were"
-            self.warnings.append(f"{points} measured in another environment and not taken over: {why}")
 
     def refusal(self, run: BenchmarkRun) -> str:
         """Why a run does not belong to the environment of this sweep; empty when it does. The first run decides it."""
         if self.environment is None:
             self.environment = run.environment
-        found = differences(run.environment, self.environment)
+            self._sort_out()
+        found = differences(run.environment, self.environment, across_machines=self._across_machines)
         more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
         return ", ".join(found[:NAMED]) + more
+
+    def _sort_out(self) -> None:
+        """Look at the runs that wait, once it is known what they are held against."""
+        if self.environment is None:
+            return
+        waiting, self._waiting = self._waiting, []
+        refused: Counter[str] = Counter()
+        for run in sorted(waiting, key=lambda run: run.created_at):
+            if why := self.refusal(run):
+                refused[why] += 1
+            else:
+                self.runs[point_digest(run.spec)] = run
+        for why, count in refused.items():
+            points = f"{count} known point was" if count == 1 else f"{count} known points were"
+            self.warnings.append(f"{points} measured in another environment and not taken over: {why}")
 
     def of(self, spec: BenchmarkSpec) -> BenchmarkRun | None:
         """The run of a point, if it is known."""

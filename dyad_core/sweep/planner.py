@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from dyad_core.sweep.cost import START_S, Pace
 from dyad_core.sweep.figures import Key
@@ -24,11 +24,13 @@ class Planner:
 
     Args:
         spec: of the sweep.
+        machines: how many measure side by side; the time of all of them is shared out.
     """
 
-    def __init__(self, spec: SweepSpec) -> None:
+    def __init__(self, spec: SweepSpec, machines: int = 1) -> None:
         """Begin with nothing known."""
-        self.spec, self.pace = spec, Pace()
+        self.spec, self.machines, self.pace = spec, machines, Pace()
+        self._coarse = frozenset(coarse_nodes(spec.grid))
         self.sides: dict[Node, Mapping[Key, int | None]] = {}
         self.waiting = False
         """Whether the last answer of :meth:`next` left wishes that no longer fit into the budget."""
@@ -40,15 +42,20 @@ class Planner:
             self._wishes = wishes(self.spec.grid, self.sides)
         return self._wishes
 
-    def next(self, left_s: float, is_known: Callable[[Node], bool]) -> Node | None:
-        """The place to measure next; None when nothing is left, or nothing that fits.
+    def next(self, left_s: float, is_known: Callable[[Node], bool], under_way: Collection[Node] = ()) -> Node | None:
+        """The place to measure next; None when nothing is left, or nothing that fits, or nothing before more is known.
 
         The coarse lattice first, always the place farthest from what is measured, then the contour; a place that would
         take much of what is left waits until the others are measured. A place that is known already costs nothing.
+        While a place of the coarse lattice is under way the contour waits, for it may run elsewhere.
         """
-        ranked = sorted(self._rank(wish, left_s, free=is_known(wish.node)) for wish in self.wishes())
+        wishes = [wish for wish in self.wishes() if wish.node not in under_way]
+        ranked = sorted(self._rank(wish, left_s, free=is_known(wish.node)) for wish in wishes)
         self.waiting = bool(ranked)
-        fitting = [node for _, _, _, cost_s, node in ranked if cost_s <= left_s]
+        coarse_only = any(
+            node in self._coarse and self.cost_s(node, left_s) <= DEAR_SHARE * left_s for node in under_way
+        )
+        fitting = [node for _, near, _, cost_s, node in ranked if cost_s <= left_s and not (near and coarse_only)]
         return fitting[0] if fitting else None
 
     def _rank(self, wish: Wish, left_s: float, *, free: bool) -> tuple[bool, bool, float, float, Node]:
@@ -67,8 +74,7 @@ class Planner:
     def expected(self) -> int:
         """About how many points the map will need in all: what is wished for now, and a border across the lattice."""
         grid = self.spec.grid
-        coarse = len(coarse_nodes(grid))
-        guess = coarse + len(grid.columns) + len(grid.tokens)
+        guess = len(self._coarse) + len(grid.columns) + len(grid.tokens)
         open_now = len(self.wishes())
         # Every wish near the contour brings further ones, fewer and fewer.
         likely = max(guess, len(self.sides) + 2 * open_now) if open_now else len(self.sides)
@@ -77,7 +83,7 @@ class Planner:
     def budget_s(self, node: Node, left_s: float) -> float:
         """The timing budget of a point: an equal share of what is left, start-up taken off."""
         points = max(1, self.expected() - len(self.sides))
-        share = left_s / points - START_S
+        share = left_s * min(self.machines, points) / points - START_S
         return round(min(MOST_S, max(LEAST_S, share, min(2 * self._round_s(node), left_s / 4))), 2)
 
     def cost_s(self, node: Node, left_s: float) -> float:

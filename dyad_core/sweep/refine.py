@@ -9,7 +9,7 @@ known, nothing is remembered: a sweep that goes on after an interruption takes t
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -119,9 +119,14 @@ def _weight(cell: Cell, sides: Sides) -> float:
 
 def _uncertain_maps(cell: Cell, sides: Sides) -> list[set[int]]:
     """The sides that are seen in a cell, of each map that is not on one side of 1.0x for certain."""
+    return _seen(_inside(cell, sides), sides)
+
+
+def _seen(nodes: Iterable[Node], sides: Sides) -> list[set[int]]:
+    """The sides that are seen at these places, of each map that is not on one side of 1.0x for certain there."""
     seen: dict[Key, set[int]] = {}
-    for node in _inside(cell, sides):
-        for key, side in sides[node].items():
+    for node in nodes:
+        for key, side in sides.get(node, {}).items():
             if side is not None:
                 seen.setdefault(key, set()).add(side)
     return [found for found in seen.values() if found not in ({1}, {-1})]
@@ -170,16 +175,17 @@ def _halving(axes: Sequence[Sequence[float]], cell: Cell, sides: Sides) -> _Halv
 
 
 def _disagreement(cell: Cell, sides: Sides, *, along_width: bool) -> int:
-    """On how many edges of one direction, over all maps, the measured places are not all on one side for certain."""
+    """On how many edges of one direction, over all maps, the corners are not all on one side for certain.
+
+    The corners alone, though places between them may be known from the neighbours: they were there before the cell was. So a
+    cell is halved the same way whatever was measured in between, and machines that measure side by side end with the
+    points that one machine alone would measure.
+    """
     if along_width:
         edges = [Cell(cell.left, cell.right, row, row) for row in {cell.lower, cell.upper}]
     else:
         edges = [Cell(column, column, cell.lower, cell.upper) for column in {cell.left, cell.right}]
-    count = 0
-    for edge in edges:
-        if edge.left != edge.right or edge.lower != edge.upper:
-            count += len(_uncertain_maps(edge, sides))
-    return count
+    return sum(len(_seen(edge.corners, sides)) for edge in edges if len(edge.corners) > 1)
 
 
 def _area(axes: Sequence[Sequence[float]], cell: Cell) -> float:
