@@ -25,7 +25,7 @@ from backend.store.models import Job, JobRow
 from backend.store.store import Store
 from dyad_core.errors import BenchmarkCancelled, DyadError
 
-__all__ = ["ROOMS", "Orders", "Server", "Start"]
+__all__ = ["ROOMS", "Dead", "Orders", "Server", "Start"]
 
 ROOMS = 2
 

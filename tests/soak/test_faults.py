@@ -6,13 +6,18 @@ change how often and which moments.
 
 import os
 import secrets
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from postgres_tools import running_postgres
+from ray_tools import ray_cluster, skip_reason
 from soak.faults.bench import run_bench
-from soak.faults.parts import Database
+from soak.faults.parts import Database, Mortal, Node
 from soak.faults.report import Report
+from soak.faults.service import COOKIE
 from soak.reports import publish
 
 SHORT = 5
@@ -22,6 +27,15 @@ WEIGHTS = {"server": 5, "stop": 1, "worker": 4}
 def checked(report: Report) -> None:
     publish(f"faults_{report.scenario}", report.table(), report.values())
     assert report.books.wrong == []
+
+
+@contextmanager
+def postgres_and_ray(seed: int) -> Iterator[dict[str, Mortal]]:
+    """A database and a cluster of a head and two nodes; every process of them carries the cookie of the bench."""
+    with pytest.MonkeyPatch.context() as patch, running_postgres() as server:
+        patch.setenv(COOKIE, uuid.uuid4().hex)
+        with ray_cluster() as cluster:
+            yield {"database": Database(server), "node": Node(cluster, seed)}
 
 
 def long_form() -> dict[str, int]:
@@ -56,4 +70,15 @@ def test_many_kills_on_postgresql_lose_and_double_nothing(tmp_path: Path) -> Non
     with running_postgres() as server:
         mortals, weights = {"database": Database(server)}, WEIGHTS | {"database": 4}
         report = run_bench("postgresql", tmp_path / "bench", **long_form(), weights=weights, mortals=mortals)
+    checked(report)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(14400)
+@pytest.mark.skipif(bool(skip_reason()), reason=skip_reason())
+def test_many_kills_on_postgresql_and_ray_lose_and_double_nothing(tmp_path: Path) -> None:
+    form = long_form()
+    with postgres_and_ray(form["seed"]) as mortals:
+        weights = WEIGHTS | {"database": 3, "node": 5}
+        report = run_bench("postgresql_ray", tmp_path / "bench", **form, weights=weights, mortals=mortals)
     checked(report)

@@ -23,6 +23,7 @@ LONGEST_WAIT_S = 1.0
 STUCK_S = 120.0
 ORPHAN_S = 15.0
 STEP_S = 0.05
+NOTHING_RUNS_S = 30.0
 
 
 class Stuck(Exception):  # noqa: N818 - the event
@@ -119,14 +120,14 @@ class Killer:
 
     def _worker(self) -> None:
         """Kill a process that measures; where none appears for a while, that is no kill but no harm either."""
-        until = time.monotonic() + 5.0
+        until = time.monotonic() + NOTHING_RUNS_S
         while time.monotonic() < until:
             if workers := self._service.workers():
                 with contextlib.suppress(psutil.NoSuchProcess):
                     self._random.choice(workers).kill()
                     return
             time.sleep(STEP_S)
-        self._ledger.complain("no process measured for 5 s, though jobs were waiting")
+        self._ledger.complain(f"no process measured for {NOTHING_RUNS_S} s, though jobs were waiting")
 
     def _mortal(self, mortal: Mortal) -> None:
         mortal.kill()
@@ -153,7 +154,9 @@ class Killer:
         """Submit a job that nobody disturbs, and wait until it has succeeded."""
         entry = self._ledger.ask("probe")
         spec = quick_spec(entry.nonce, 1)
-        parameters = {"priority": 10} if self._options.priority else {}
+        parameters = (
+            {"priority": 10, "attempts": 5} if self._options.attempts else {}
+        )  # a node may be dead, not yet missed
         with self._service.client() as client:
             record = submit(client, self._ledger, entry, spec, self._options, threading.Event(), **parameters)
             if record is None:  # its answer was lost and cannot be asked for; the next probe tells

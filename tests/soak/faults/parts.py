@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from random import Random
 from typing import Protocol
 
 from postgres_tools import PostgresServer
+from ray_tools import RayCluster
 
-__all__ = ["Database", "Mortal"]
+__all__ = ["Database", "Mortal", "Node"]
+
+NODES = 2
+PLACE = "SOAK_PLACE"
+"""Environment variable that the processes of a node have; quick jobs lock their device under it."""
 
 
 class Mortal(Protocol):
@@ -43,3 +50,41 @@ class Database:
     def revive(self) -> None:
         """Start it on the same port with the same data."""
         self._server.start()
+
+
+class Node:
+    """One of two measuring nodes of a Ray cluster, drawn anew each time; killed as by a loss of power.
+
+    Args:
+        cluster: with its head and no node yet.
+        seed: of which node dies.
+    """
+
+    def __init__(self, cluster: RayCluster, seed: int) -> None:
+        """Start the nodes; they join by themselves."""
+        self._cluster, self._random, self._count = cluster, Random(f"{seed} nodes"), 0
+        self._alive: list[str] = []
+        for _ in range(NODES):
+            self.revive()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Where the cluster is."""
+        return {"DYAD_EXECUTOR": "ray", "DYAD_RAY_ADDRESS": self._cluster.address}
+
+    def kill(self) -> None:
+        """End every process of a node."""
+        name = self._random.choice(self._alive)
+        self._alive.remove(name)
+        self._cluster.nodes[name].kill()
+
+    def revive(self) -> None:
+        """Start another one, which joins within seconds."""
+        self._count += 1
+        name = f"node{self._count}"
+        os.environ[PLACE] = name  # its processes inherit it, and the journal's lock of their device is called so
+        try:
+            self._cluster.start(name)
+        finally:
+            del os.environ[PLACE]
+        self._alive.append(name)

@@ -45,7 +45,7 @@ class Service:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         """Start the nursery; the server starts with :meth:`start`."""
-        self.cookie = uuid.uuid4().hex
+        self.cookie = os.environ.get(COOKIE) or uuid.uuid4().hex  # there, where nodes of a cluster carry it already
         self.folder, self.temporary = folder, folder / "tmp"
         self.journal = folder / "journal"
         for each in (self.journal, self.temporary):
