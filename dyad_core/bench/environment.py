@@ -19,9 +19,10 @@ import torch
 from dyad_core._version import __version__
 from dyad_core.bench.allocator import SETTINGS, read_allocator
 from dyad_core.bench.cuda_probe import cuda_devices
-from dyad_core.bench.machine import cpu_flags, cpu_name, emulated_dtypes, host_memory, usable_cores
+from dyad_core.bench.machine import cpu_flags, cpu_name, emulated_dtypes, host_memory
 from dyad_core.bench.results import Environment
 from dyad_core.bench.rotation import cache_bytes
+from dyad_core.bench.system import processor_cores
 
 if TYPE_CHECKING:
     from dyad_core.bench.spec import BenchmarkSpec
@@ -54,7 +55,7 @@ def foresee_environment(spec: BenchmarkSpec) -> Environment | None:
     if device is None:
         return None
     variables = os.environ | SETTINGS[spec.allocator]
-    return _environment(spec, device, spec.threads or usable_cores(), spec.float32_matmul_precision, variables)
+    return _environment(spec, device, spec.threads or processor_cores(), spec.float32_matmul_precision, variables)
 
 
 def _environment(
@@ -70,7 +71,7 @@ def _environment(
         device=str(torch.device(spec.device)),
         device_name=device.name,
         cpu_name=cpu_name(),
-        cpu_cores=usable_cores(),
+        cpu_cores=processor_cores(),
         cpu_capability=torch.backends.cpu.get_cpu_capability(),
         threads=threads,
         memory_total_bytes=device.memory_total_bytes,

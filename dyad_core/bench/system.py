@@ -20,7 +20,7 @@ from dyad_core.bench.machine import EMULATION, cpu_flags, cpu_name, emulated_dty
 from dyad_core.bench.spec import DTYPES
 from dyad_core.ops import registry
 
-__all__ = ["DeviceInfo", "ImplementationInfo", "SystemInfo", "system_info"]
+__all__ = ["DeviceInfo", "ImplementationInfo", "SystemInfo", "processor_cores", "system_info"]
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,11 @@ def system_info() -> SystemInfo:
         implementations=tuple(ImplementationInfo(n, registry.get(n).summary) for n in registry.names()),
         notes=(note,) if note else (),
     )
+
+
+def processor_cores() -> int:
+    """Physical cores that this process might use when it was first asked; a service that moves out of the way has as many."""
+    return _processor()[1]
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from service_tools import SMALL
 from dyad_core.bench import SCHEMA_VERSION
 
 RUNS = "/api/v1/benchmarks"
-PROBLEM = {"type", "title", "status", "detail", "errors"}
+PROBLEM = {"type", "title", "status", "detail", "instance", "errors"}
 SIZES = {"in_features": 64, "out_features": 64}
 
 

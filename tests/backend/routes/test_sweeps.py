@@ -173,7 +173,7 @@ def test_kept_points_go_with_the_last_sweep_of_their_conditions(
     machine = Simulated(slope(48))
 
     def run(spec: SweepSpec, **options: Any) -> SweepResult:
-        return run_sweep(spec, run=machine, here=machine.here, **options)
+        return run_sweep(spec, **options | {"run": machine, "here": machine.here})
 
     monkeypatch.setattr(kind_module, "run_sweep", run)
     with TestClient(create_app(settings)) as client:

@@ -3,7 +3,7 @@
 from fastapi.testclient import TestClient
 
 
-def test_devices_versions_and_queue_are_told_and_no_path(shared_client: TestClient) -> None:
+def test_devices_versions_and_queue_are_told_and_no_path(shared_client: TestClient, database: str) -> None:
     answer = shared_client.get("/api/v1/system")
     system = answer.json()
 
@@ -20,7 +20,7 @@ def test_devices_versions_and_queue_are_told_and_no_path(shared_client: TestClie
     assert system["executor"] == "local"
     group = system["device_groups"][0]
     assert (group["kind"], group["total"], group["free"], len(group["places"])) == ("cpu", 1, 1, 1)
-    assert system["database"] == "sqlite"
+    assert system["database"] == database
     assert str(shared_client.app.state.settings.home) not in answer.text  # type: ignore[attr-defined]
 
 
