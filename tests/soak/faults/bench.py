@@ -21,6 +21,7 @@ from soak.faults.service import Service
 __all__ = ["run_bench"]
 
 DRAIN_S = 300.0
+FIRST_START_S = 120.0
 
 
 def run_bench(
@@ -49,7 +50,9 @@ def run_bench(
     try:
         service.start()
         with service.client() as client:
-            wait_until(lambda: _answers(service), "the first start")
+            wait_until(lambda: _answers(service) or not service.is_alive, "the first start", FIRST_START_S)
+            if not service.is_alive:
+                raise RuntimeError((folder / "server.log").read_text(encoding="utf-8"))
             options = Options(client.get("/openapi.json").json())
             ledger = Ledger()
             load = Load(service, ledger, options, f"{seed} load")
