@@ -1,7 +1,7 @@
 """The tables of the service, and the frozen record that leaves the store.
 
 Every kind of job lives in ``jobs``; what differs by kind (request, progress, result) is JSON. ``job_lines`` is what is said about
-a job while it waits and runs. ``bundled`` remembers which results that ship with the library were put there once, so that deleted ones stay deleted. Column types work on SQLite and
+a job while it waits and runs, ``served`` which client had its turn when. ``bundled`` remembers which results that ship with the library were put there once, so that deleted ones stay deleted. Column types work on SQLite and
 PostgreSQL alike. The tables themselves are made by the migrations, never from this file.
 """
 
@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from backend.jobs.states import State
 
-__all__ = ["Base", "BundledRow", "Job", "JobRow", "LineRow", "UtcDateTime"]
+__all__ = ["Base", "BundledRow", "Job", "JobRow", "LineRow", "ServedRow", "UtcDateTime"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -111,6 +111,15 @@ class LineRow(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     attempt: Mapped[int] = mapped_column(Integer)
     text: Mapped[str] = mapped_column(Text)
+
+
+class ServedRow(Base):
+    """When a job of a client was started last, whether or not that job is still kept."""
+
+    __tablename__ = "served"
+
+    client: Mapped[str] = mapped_column(String(80), primary_key=True)
+    served_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class BundledRow(Base):

@@ -6,10 +6,11 @@ exactly one wins and the other gets :class:`~backend.jobs.states.IllegalChange`.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, delete, func, select, text, update
@@ -21,11 +22,12 @@ from backend.jobs.kind import Outcome
 from backend.jobs.states import TERMINAL, IllegalChange, State, check, sources
 from backend.store.filter import Filter, filtered
 from backend.store.lines import line_row
-from backend.store.models import Job, JobRow
+from backend.store.models import Job, JobRow, ServedRow
 from dyad_core.errors import DyadError
 
 __all__ = ["Filter", "KeyUsed", "NewJob", "Store", "UnknownJob"]
 
+TURNS_KEPT = timedelta(days=7)
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -255,9 +257,19 @@ class Store:
         """
         values: dict[str, Any] = {"place": place[:200], "attempt": JobRow.attempt + 1}
         try:
-            return self.change(job_id, State.RUNNING, new_claim=claim, line=f"Started on {place}.", **values)
+            job = self.change(job_id, State.RUNNING, new_claim=claim, line=f"Started on {place}.", **values)
         except (IllegalChange, UnknownJob):
             return None
+        self._note_turn(job.client)
+        return job
+
+    def _note_turn(self, client: str) -> None:
+        """Remember when a client was served, and forget those that have not been for long: they are first in line anyway."""
+        now = _now()
+        with contextlib.suppress(IntegrityError), self._session.begin() as session:  # noted by another at this moment
+            session.merge(ServedRow(client=client, served_at=now))
+            session.flush()
+            session.execute(delete(ServedRow).where(ServedRow.served_at < now - TURNS_KEPT))
 
     def write_progress(self, job: Job, progress: dict[str, Any]) -> bool:
         """Keep the progress of a running job; False when this start of it is over."""

@@ -226,7 +226,6 @@ class Life(RuleBasedStateMachine):
         assert self.orders.wrong == []
 
 
-@pytest.mark.xfail(reason="the order knows who was served from the jobs that are kept; a deleted one was never served")
 def test_a_client_that_deletes_its_jobs_waits_for_its_turn(store: Store) -> None:
     def add(client: str) -> str:
         return store.add(dataclasses.replace(new_job(), client=client)).id

@@ -1,4 +1,4 @@
-"""Scheduling: who asked, what a job needs, how often it may start, its limits, the key that makes a submission unique, and its log.
+"""Scheduling: who asked, what a job needs, how often it may start, its limits, the key that makes a submission unique, its log, and whose turn it is.
 
 Jobs of before keep working: they belong to nobody, may start once, and need what their request says.
 """
@@ -40,10 +40,14 @@ def upgrade() -> None:
         sa.Column("text", sa.Text, nullable=False),
         sqlite_autoincrement=True,
     )
+    op.create_table(
+        "served",
+        sa.Column("client", sa.String(80), primary_key=True),
+        sa.Column("served_at", sa.DateTime(timezone=True), nullable=False),
+    )
     _fill_in()
     op.create_index("job_lines_by_job", "job_lines", ["job_number", "number"])
     op.create_index("jobs_by_key", "jobs", ["client", "idempotency_key"], unique=True)
-    op.create_index("jobs_by_client", "jobs", ["client", "started_at"])
 
 
 def _fill_in() -> None:
