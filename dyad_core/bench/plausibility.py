@@ -11,24 +11,32 @@ from datetime import datetime
 from dyad_core.bench.results import BenchmarkRun, Candidate
 from dyad_core.errors import Problem
 
-__all__ = ["implausible"]
+__all__ = ["implausible", "wrong_moment"]
 
 LEAST, MOST = 1e-9, 1e12
 """Times in milliseconds and ratios outside of these were never measured: a femtosecond, three decades."""
+
+FIRST_YEAR, LAST_YEAR = 2000, 9000
+"""No measurement is older, and every moment of these years exists in every time zone."""
 
 COMPARED = ("faster", "slower", "not_distinguishable")
 SPEEDUP = ("speedup", "speedup_low", "speedup_high", "share_of_limit")
 
 
-def implausible(run: BenchmarkRun) -> Iterator[Problem]:
-    """Every contradiction in a run."""
+def wrong_moment(created_at: str) -> Iterator[Problem]:
+    """What is wrong with the moment of a measurement, which services keep and compare in UTC."""
     try:
-        moment = datetime.fromisoformat(run.created_at)
+        moment = datetime.fromisoformat(created_at)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
-        rule = "must be a moment with its time zone, ISO 8601"
-        yield Problem("created_at", rule, run.created_at, "for example 2026-01-31T12:00:00+00:00")
+    if moment is None or moment.tzinfo is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        rule = f"must be a moment with its time zone, ISO 8601, of the years {FIRST_YEAR} to {LAST_YEAR}"
+        yield Problem("created_at", rule, created_at, "for example 2026-01-31T12:00:00+00:00")
+
+
+def implausible(run: BenchmarkRun) -> Iterator[Problem]:
+    """Every contradiction in a run."""
+    yield from wrong_moment(run.created_at)
     for pass_ in run.spec.passes:
         twins = sum(each.variant == "dense" and each.pass_ == pass_ for each in run.candidates)
         if twins != 1:

@@ -11,6 +11,7 @@ from typing import Any
 
 from dyad_core.bench.files import MAX_FILE_BYTES
 from dyad_core.bench.json_text import check_header, read_json
+from dyad_core.bench.plausibility import wrong_moment
 from dyad_core.bench.records import build_record
 from dyad_core.bench.results import BenchmarkRun
 from dyad_core.errors import Problem, SpecError
@@ -98,6 +99,8 @@ def sweep_from_dict(values: Any) -> SweepResult:
     points = [_point(spec, value, f"points.{index}") for index, value in enumerate(values["points"])]
     # The record checks the types of what is left; it is thrown away, for its other half is made anew.
     read = build_record(SweepResult, {**given, "spec": spec, "environment": None, "points": points}, "sweep")
+    if problems := list(wrong_moment(read.created_at)):
+        raise SpecError(problems)
     return conclude(
         spec,
         read.points,

@@ -37,8 +37,11 @@ def test_a_contradiction_is_named(
     assert words in problem.rule
 
 
-@pytest.mark.parametrize("moment", ["", "yesterday", "2026-01-02T03:04:05"])
-def test_the_moment_has_a_time_zone(make_run: Any, moment: str) -> None:
+@pytest.mark.parametrize(
+    "moment",
+    ["", "yesterday", "2026-01-02T03:04:05", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"],
+)
+def test_the_moment_has_a_time_zone_and_exists_in_utc(make_run: Any, moment: str) -> None:
     assert [each.field for each in implausible(dataclasses.replace(make_run(), created_at=moment))] == ["created_at"]
 
 

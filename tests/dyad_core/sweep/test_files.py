@@ -66,6 +66,8 @@ def changed(result: SweepResult, change: Callable[[dict[str, Any]], object]) -> 
         (lambda v: v.update(points=[1]), "points.0", "must be an object"),
         (lambda v: v.update(stopped="tired"), "sweep.stopped", "must be one of"),
         (lambda v: v.update(duration_s="1"), "sweep.duration_s", "must be float"),
+        (lambda v: v.update(created_at="yesterday"), "created_at", "a moment with its time zone"),
+        (lambda v: v.update(created_at="2026-01-02T03:04:05"), "created_at", "a moment with its time zone"),
         (lambda v: v["spec"].update(widths=[0]), "spec.widths", "positive integer"),
         (lambda v: v["points"][0].update(tokens=17), "points.0.in_features", "on the lattice"),
         (lambda v: v["points"][0].update(outcome="good"), "points.0.outcome", "must be one of"),
