@@ -71,12 +71,12 @@ class MortalStore(Store):
         self.orders.changes.append((job_id, wanted))
         return job
 
-    def claim(self, job_id: str, place: str, claim: str) -> Job | None:
+    def claim(self, job_id: str, place: str, claim: str, server: str | None = None) -> Job | None:
         self._live()
         query = select(JobRow.id, JobRow.number, JobRow.client, JobRow.priority).where(JobRow.status == State.QUEUED)
         with Session(self.engine) as session:
             waiting = {row.id: (row.number, row.client, row.priority) for row in session.execute(query)}
-        job = super().claim(job_id, place, claim)
+        job = super().claim(job_id, place, claim, server)
         if job is not None:
             self.orders.starts.append(Start(job_id, waiting))
         return job

@@ -20,6 +20,7 @@ from backend.executors.base import Executor, Needs
 from backend.jobs.kind import JobKind
 from backend.jobs.rules import after_error, after_server_died, never_started
 from backend.jobs.running import RunningJob, StopReason
+from backend.jobs.server_id import is_gone, this_server
 from backend.jobs.states import TERMINAL, IllegalChange, State
 from backend.jobs.turn import Turn
 from backend.observing.logging import job_context
@@ -65,7 +66,9 @@ class Scheduler:
         self._stopping = False
         self._running: dict[str, RunningJob] = {}
         self._unsure: set[str] = set()
+        self._elsewhere = False
         self._turn_came_at: float | None = None
+        self._cut_off_at: float | None = None
         self._has_turn = False
         self._thread = threading.Thread(target=self._loop, name="dyad-scheduler", daemon=True)
 
@@ -134,9 +137,10 @@ class Scheduler:
                         self._watch_running()
                         self._start_what_fits()
                     self._sleep()
-                except (SQLAlchemyError, OSError, DyadError):
-                    _log.exception("the queue cannot reach its database or executor; trying again in %s s", RETRY_S)
-                    self._has_turn, self._turn_came_at = False, None  # a start that was not heard of is found on return
+                except Exception:  # noqa: BLE001 - the queue must go on, whatever it was; mostly the database is away
+                    _log.exception("the queue cannot go on; trying again in %s s", RETRY_S)
+                    self._has_turn = False
+                    self._when_cut_off()
                     self._pause(RETRY_S)
         finally:
             for job in list(self._running.values()):
@@ -147,26 +151,30 @@ class Scheduler:
         if not self._turn.take():
             if self._has_turn:
                 self._stop_all("over")
-            self._has_turn, self._turn_came_at = False, None
+            self._has_turn = False
             return False
         if not self._has_turn:
-            self._turn_came_at = self._turn_came_at or time.monotonic()
-            lost = self._nobodys()
-            if lost and time.monotonic() - self._turn_came_at < self._turn.grace_s:
-                return False
-            self._recover(lost)
+            self._turn_came_at = time.monotonic()
             self._has_turn = True
+        self._cut_off_at = None
         return True
 
-    def _nobodys(self) -> list[Job]:
-        """Jobs that run by the database and not here: their server is gone."""
-        with self._condition:
-            mine = {running.job.claim for running in self._running.values()}
-        return [job for job in self._store.running() if job.claim not in mine]
+    def _when_cut_off(self) -> None:
+        """End what runs once another server may have begun to run it: nothing runs twice."""
+        now = time.monotonic()
+        self._cut_off_at = self._cut_off_at or now
+        if now - self._cut_off_at >= self._turn.lease_s:
+            self._stop_all("over")
 
-    def _recover(self, lost: list[Job]) -> None:
+    def _is_nobodys(self, job: Job) -> bool:
+        """Whether a job that runs by the database and not here is run by no other server either."""
+        if job.claim in self._unsure or job.server in (None, this_server()) or is_gone(job.server):
+            return True
+        return time.monotonic() - (self._turn_came_at or 0.0) >= self._turn.grace_s
+
+    def _recover(self, elsewhere: list[Job]) -> None:
         """Apply the rule to jobs that nobody runs."""
-        for job in lost:
+        for job in filter(self._is_nobodys, elsewhere):
             never_began = job.claim in self._unsure
             ending = never_started(job) if never_began else after_server_died(job)
             try:
@@ -176,14 +184,12 @@ class Scheduler:
             with job_context(job.id):
                 _log.warning("job %s ran when its server or its database went away; it is %s", job.id, changed.status)
                 self._on_change(changed)
-        self._unsure.clear()
+            self._unsure.discard(job.claim or "")
 
     def _watch_running(self) -> None:
         """End what took too long and what the database says is over; apply the rule to what nobody runs after all."""
         with self._condition:
             mine = dict(self._running)
-        if not mine:
-            return
         now = time.monotonic()
         alive = {job.claim: job for job in self._store.running()}
         for running in mine.values():
@@ -191,8 +197,8 @@ class Scheduler:
                 running.stop("over")
             elif running.deadline is not None and now >= running.deadline:
                 running.stop("time_limit")
-        if alive:
-            self._recover(list(alive.values()))
+        self._elsewhere = bool(alive)
+        self._recover(list(alive.values()))
 
     def _start_what_fits(self) -> None:
         """Start every waiting job there is room for; one that waits is not overtaken by another that needs the same."""
@@ -215,7 +221,11 @@ class Scheduler:
         claim = uuid.uuid4().hex
         with self._condition:
             try:
-                job = None if self._stopping else self._store.claim(queued.id, ", ".join(reservation.places), claim)
+                job = (
+                    None
+                    if self._stopping
+                    else self._store.claim(queued.id, ", ".join(reservation.places), claim, this_server())
+                )
             except SQLAlchemyError:
                 self._unsure.add(claim)  # it may have been written before the connection broke
                 reservation.release()
@@ -255,7 +265,7 @@ class Scheduler:
 
     def _sleep(self) -> None:
         with self._condition:
-            limits = [WATCH_S if self._running else IDLE_CHECK_S if self._has_turn else RETRY_S]
+            limits = [WATCH_S if self._running or self._elsewhere else IDLE_CHECK_S if self._has_turn else RETRY_S]
             now = time.monotonic()
             limits += [max(0.0, job.deadline - now) for job in self._running.values() if job.deadline is not None]
             self._condition.wait_for(lambda: self._stopping or self._news, min(limits))

@@ -8,6 +8,7 @@ PostgreSQL. A second server answers requests and takes over when the first is go
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 from pathlib import Path
 from typing import Protocol
@@ -23,8 +24,12 @@ class Turn(Protocol):
     """A lock that is asked for without waiting and freed at the end of its holder."""
 
     @property
+    def lease_s(self) -> float:
+        """How long a server that cannot reach the database goes on with its jobs: within it, nobody else starts them."""
+
+    @property
     def grace_s(self) -> float:
-        """How long whoever held the turn before may still be running jobs without knowing that it lost it."""
+        """How long whoever held the turn before may still be running jobs; longer than ``lease_s``."""
 
     def take(self) -> bool:
         """Whether this server has its turn now; asking again while holding it is free."""
@@ -36,7 +41,7 @@ class Turn(Protocol):
 class FileTurn:
     """A turn held by locking a file; the system frees it when the process ends."""
 
-    grace_s = 0.0  # only the end of the process frees it, and the processes of its jobs end with it
+    lease_s, grace_s = math.inf, 0.0  # only the end of the process frees it, and the processes of its jobs end with it
 
     def __init__(self, path: Path) -> None:
         """Use the file ``path``, made when missing."""
@@ -66,7 +71,7 @@ class FileTurn:
 class AdvisoryTurn:
     """A turn held by an advisory lock of PostgreSQL on a connection of its own."""
 
-    grace_s = 5.0  # a lost connection frees it; the server behind it notices within seconds and ends its jobs
+    lease_s, grace_s = 20.0, 30.0  # a lost connection frees it
 
     def __init__(self, engine: Engine) -> None:
         """Lock in the database of ``engine``."""

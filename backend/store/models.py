@@ -96,6 +96,8 @@ class JobRow(Base):
     place: Mapped[str | None] = mapped_column(String(200))
     claim: Mapped[str | None] = mapped_column(String(32))
     """Drawn anew at every start: what writes about a start that is over is turned away by it."""
+    server: Mapped[str | None] = mapped_column(String(160))
+    """Which server started it (:mod:`backend.jobs.server_id`)."""
     version: Mapped[int] = mapped_column(Integer, default=0)
     """Grows with every change of the row."""
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
@@ -165,6 +167,7 @@ class Job:
     memory_limit_bytes: int | None
     place: str | None
     claim: str | None
+    server: str | None
     version: int
     result: dict[str, Any] | None = None
 

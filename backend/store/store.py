@@ -250,12 +250,12 @@ class Store:
             raise IllegalChange(job.status, wanted)  # legal by its state: it is another start of the job
         return job
 
-    def claim(self, job_id: str, place: str, claim: str) -> Job | None:
+    def claim(self, job_id: str, place: str, claim: str, server: str | None = None) -> Job | None:
         """Mark a queued job as running under a new ``claim`` and return it; None when it is queued no more.
 
         The condition on its state makes sure that nothing is run twice, whoever else claims.
         """
-        values: dict[str, Any] = {"place": place[:200], "attempt": JobRow.attempt + 1}
+        values: dict[str, Any] = {"place": place[:200], "server": server, "attempt": JobRow.attempt + 1}
         try:
             job = self.change(job_id, State.RUNNING, new_claim=claim, line=f"Started on {place}.", **values)
         except (IllegalChange, UnknownJob):

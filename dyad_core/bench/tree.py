@@ -23,6 +23,7 @@ __all__ = [
     "MARK",
     "end_marked",
     "end_orphans",
+    "is_orphaned",
     "make_mark",
     "memory_kills",
     "remove_orphaned_folders",
@@ -76,7 +77,7 @@ def end_orphans() -> list[int]:
     """Kill every marked process whose owner is dead, and return their ids; those of other containers are none of ours."""
     ended = []
     for pid, mark in _marked():
-        if _is_orphaned(mark):
+        if is_orphaned(mark):
             _kill(pid)
             ended.append(pid)
     return ended
@@ -85,11 +86,12 @@ def end_orphans() -> list[int]:
 def remove_orphaned_folders(parent: Path) -> None:
     """Remove the folders of work whose owner is dead: they are named ``dyad-work-<mark>``."""
     for folder in parent.glob(f"{FOLDER}*"):
-        if _is_orphaned(folder.name.removeprefix(FOLDER)):
+        if is_orphaned(folder.name.removeprefix(FOLDER)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_orphaned(mark: str) -> bool:
+def is_orphaned(mark: str) -> bool:
+    """Whether the owner that a mark names is dead; False where that cannot be told."""
     match = re.fullmatch(r"(\d+)-(\d+)-(\w+)-\w+", mark, re.ASCII)
     if match is None:
         return False

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("memory_limit_bytes", sa.BigInteger),
         sa.Column("place", sa.String(200)),
         sa.Column("claim", sa.String(32)),
+        sa.Column("server", sa.String(160)),
         sa.Column("version", sa.Integer, nullable=False, server_default="0"),
         sa.Column("idempotency_key", sa.String(255)),
     ):
