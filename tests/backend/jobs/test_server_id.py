@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 
 import pytest
 from service_tools import ROOT, ProcessKind, new_job, wait_until
@@ -43,9 +42,8 @@ def scheduler_of(store: Store, grace_s: float) -> Scheduler:
 
 
 @pytest.fixture
-def running(store: Store) -> Iterator[str]:
-    job = store.add(new_job())
-    yield job.id
+def running(store: Store) -> str:
+    return store.add(new_job()).id
 
 
 def test_a_server_is_gone_once_its_process_is_and_only_where_that_can_be_told(dead_server: str) -> None:
