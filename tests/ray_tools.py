@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import socket
@@ -22,6 +23,7 @@ from dyad_core.bench.process import Work
 __all__ = ["RayCluster", "RayNode", "eventually", "ray_cluster", "script", "skip_reason"]
 
 START_TIMEOUT_S = 90.0
+ROOT = Path(__file__).resolve().parent.parent
 
 # Read by Ray once, when it is imported: the clusters of the tests take nobody without this token.
 os.environ["RAY_AUTH_MODE"] = "token"
@@ -36,6 +38,10 @@ def skip_reason() -> str:
     except ImportError as error:
         return f"Ray is not installed ({error})"
     return "" if sys.platform == "linux" else "loopback addresses beside 127.0.0.1 need Linux"
+
+
+IMPATIENT = {"RAY_gcs_rpc_server_reconnect_timeout_s": "5"}
+"""A node whose head is gone ends sooner than ``dyad worker`` would have it."""
 
 
 class RayNode:
@@ -68,7 +74,16 @@ class RayCluster:
     def __init__(self, folder: Path) -> None:
         self.folder, self.port, self.client_port = folder, free_port(), free_port()
         self.nodes: dict[str, RayNode] = {}
-        code_of_here()  # before the nodes read theirs
+        self.numbers = itertools.count(3)
+        # A copy of the code, so that whoever edits it while the tests run makes no machine differ from another.
+        for package in ("dyad_core", "backend"):
+            shutil.copytree(ROOT / package, folder / "code" / package, ignore=shutil.ignore_patterns("__pycache__"))
+        code_of_here()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For processes that belong to the cluster."""
+        return {**os.environ, "PYTHONPATH": os.pathsep.join([str(self.folder / "code"), str(ROOT / "tests")])}
 
     @property
     def address(self) -> str:
@@ -77,8 +92,7 @@ class RayCluster:
 
     def start(self, name: str, *options: str) -> RayNode:
         """``head``, or a node with the devices of this machine."""
-        number = 2 if name == "head" else 3 + len(self.nodes)
-        address = f"127.0.0.{number}"
+        address = "127.0.0.2" if name == "head" else f"127.0.0.{next(self.numbers)}"
         joining = (
             ("--head", f"--port={self.port}", f"--client-port={self.client_port}", "--no-measuring")
             if name == "head"
@@ -88,7 +102,9 @@ class RayCluster:
         command += [f"--temp-dir={self.folder / name}", *options]
         log = (self.folder / f"{name}.log").open("ab")
         with log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            process = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, env={**IMPATIENT, **self.environment}
+            )
         self.nodes[name] = RayNode(process, address)
         return self.nodes[name]
 

@@ -157,7 +157,7 @@ class Connection:
 
     def is_connected(self) -> bool:
         """Whether the client believes that it is connected."""
-        return self.ray is not None and bool(self.ray.is_initialized())
+        return self.ray is not None and bool(self.ray.util.client.ray.is_connected())
 
     def _connect(self, failed: list[BaseException]) -> None:
         """Connect, in a thread of its own; ``failed`` is what came in the way, and empty when nothing did."""
@@ -205,13 +205,15 @@ def _ray() -> Any:
         os.environ.setdefault(name, value)
     if any(os.environ.get(name) for name in TOKEN_VARIABLES) or TOKEN_FILE.is_file():
         os.environ.setdefault("RAY_AUTH_MODE", "token")  # as the nodes do, and Ray Client does not
+    records = logging.getLogRecordFactory()
     try:
         importlib.import_module("grpc")  # Ray Client needs it and would say so less plainly
-        import ray
+        import ray.util.client
     except ImportError as error:
         raise ExecutorUnusable(
             f"DYAD_EXECUTOR=ray needs Ray with its client ({error}): pip install 'dyad-explorer[cluster]'."
         ) from error
+    logging.setLogRecordFactory(records)  # Ray's puts a field of its own into every record of the process
     # It tells of every reconnection, and that it does not handle SIGTERM; what matters is told by problem().
     logging.getLogger("ray").setLevel(logging.ERROR)
     return ray

@@ -28,7 +28,7 @@ from backend.executors.base import (
 from backend.executors.local import LocalExecutor
 from backend.executors.ray_connection import GRACE_S, Connection
 from backend.executors.ray_kinds import code_of_here
-from backend.executors.ray_ledger import Ledger
+from backend.executors.ray_ledger import Ledger, Slot
 from backend.executors.ray_nodes import refusals
 from backend.executors.ray_place import Place
 from dyad_core.bench.process import Work
@@ -40,6 +40,9 @@ LOOK_S = 3.0
 
 STALE_S = 15.0
 """A head that has not answered for so long is counted as gone, though the connection stands."""
+
+AVOID_S = 30.0
+"""A machine on which work was lost is given none for so long: the cluster counts a dead one as alive for some seconds more."""
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +65,7 @@ class RayExecutor:
         self._ledger = Ledger()
         self._reservations: set[RayReservation] = set()
         self._left_out: dict[str, str] = {}
+        self._avoided: dict[str, float] = {}
         self._lost = f"The Ray cluster at {address} has not been connected to."
         self._answered_s = time.monotonic()
         self._closing = threading.Event()
@@ -92,11 +96,15 @@ class RayExecutor:
         with self._lock:
             if self._lost:
                 return self._lost
+            if not self._connection.is_connected():
+                return self._gone()
             silent_s = time.monotonic() - self._answered_s
             if silent_s > STALE_S:
                 return f"The Ray head at {self._connection.address} has not answered for {silent_s:.0f} s."
             if not self._ledger.nodes:
-                return " ".join(["The Ray cluster has no machine that measures.", *self._left_out.values()])
+                avoided = ["One on which work was lost is given none for a moment."] if self._avoided else []
+                said = ["The Ray cluster has no machine that measures.", *avoided, *self._left_out.values()]
+                return " ".join(said)
         return ""
 
     def groups(self) -> list[DeviceGroup]:
@@ -122,7 +130,7 @@ class RayExecutor:
         if needs.device == SERVER:
             return self._here.reserve(needs)
         with self._lock:
-            if self._lost:
+            if self._lost or not self._connection.is_connected():
                 return None
             try:
                 slots = self._ledger.take(needs)
@@ -130,7 +138,7 @@ class RayExecutor:
                 return None  # there were such devices when the job was accepted, and their machine may come back
             if slots is None:
                 return None
-            reservation = RayReservation(self, [Place(self._connection, slot) for slot in slots])
+            reservation = RayReservation(self, [Place(self._connection, slot, self._avoid) for slot in slots])
             self._reservations.add(reservation)
             return reservation
 
@@ -170,14 +178,24 @@ class RayExecutor:
         """Take over the machines there are now."""
         found = self._connection.nodes()
         left_out = refusals(found, code_of_here())
-        nodes = [node for node in found if node.id not in left_out]
         with self._lock:
-            self._answered_s = time.monotonic()
+            now_s, living = time.monotonic(), {node.id for node in found}
+            self._avoided = {
+                node_id: until_s for node_id, until_s in self._avoided.items() if node_id in living and now_s < until_s
+            }
+            nodes = [node for node in found if node.id not in left_out and node.id not in self._avoided]
+            self._answered_s = now_s
             before = {node.id for node in self._ledger.nodes}
             self._ledger.nodes, self._left_out, self._lost = nodes, left_out, ""
-            self._tell_gone({node.id for node in nodes})
+            self._tell_gone(living)
         if {node.id for node in nodes} - before:
             self._wake()
+
+    def _avoid(self, slot: Slot) -> None:
+        """Give no work to a machine on which some was lost, until it has shown that it is still there."""
+        with self._lock:
+            self._avoided[slot.node.id] = time.monotonic() + AVOID_S
+            self._ledger.nodes = [node for node in self._ledger.nodes if node.id != slot.node.id]
 
     def _tell_gone(self, living: set[str]) -> None:
         for reservation in self._reservations:
@@ -189,14 +207,14 @@ class RayExecutor:
         with self._lock:
             if not self._lost:
                 _log.warning("the Ray cluster at %s is lost: %s", self._connection.address, error)
-            self._lost = (
-                f"The Ray head at {self._connection.address} is gone ({type(error).__name__}); "
-                "it is looked for every few seconds."
-            )
+            self._lost = self._gone()
             self._ledger.nodes = []
             for reservation in self._reservations:
                 for place in reservation.held:
                     place.lost = place.lost or self._lost
+
+    def _gone(self) -> str:
+        return f"The Ray head at {self._connection.address} is gone; it is looked for every few seconds."
 
     def _connect_again(self) -> None:
         self._connection.close()

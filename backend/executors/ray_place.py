@@ -39,15 +39,16 @@ class Place:
     Args:
         connection: to the cluster.
         slot: the device.
+        on_lost: told when the machine turns out to be gone, before anybody else is.
     """
 
-    def __init__(self, connection: Connection, slot: Slot) -> None:
+    def __init__(self, connection: Connection, slot: Slot, on_lost: Callable[[Slot], None]) -> None:
         """Start nothing yet."""
         self.slot = slot
         self.name = f"{slot.node.host} ({slot.kind})"
         self.lost = ""
         """Why the machine is gone; set by whoever notices."""
-        self._connection = connection
+        self._connection, self._on_lost = connection, on_lost
         self._actor: Any = None
         self._busy = threading.Lock()
 
@@ -63,6 +64,11 @@ class Place:
         with self._busy:
             try:
                 answer = self._answer(work, on_message, cancel, limits)
+            except PlaceLost:
+                if self._connection.is_connected():  # else it is the head that is gone
+                    self._on_lost(self.slot)
+                self.kill()
+                raise
             except BaseException:
                 self.kill()  # whatever the reason: nothing goes on there
                 raise

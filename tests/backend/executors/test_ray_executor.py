@@ -5,6 +5,7 @@ Nodes join and die on the way, so the tests run in the order they stand in, the 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -13,12 +14,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from ray_tools import RayCluster, eventually, ray_cluster, script, skip_reason
+from service_tools import LONG, ended
 
 from backend.executors.base import (
     SERVER,
@@ -30,6 +32,7 @@ from backend.executors.base import (
     Reservation,
 )
 from backend.executors.ray_executor import RayExecutor
+from backend.ports import free_port
 from dyad_core.bench import BenchmarkSpec, run_benchmark
 from dyad_core.errors import BenchmarkCancelled, BenchmarkFailed, BenchmarkMemoryLimit, BenchmarkTimeout, SpecError
 
@@ -42,7 +45,6 @@ pytestmark = [
 
 ALONE = Needs("cpu")
 JOIN_S = 60.0
-TESTS = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -289,9 +291,8 @@ place.run(script("report({'pid': os.getpid()}); time.sleep(600)"), on_message=sa
 
 
 def test_a_service_that_is_killed_leaves_no_process_behind(cluster: RayCluster, executor: RayExecutor) -> None:
-    path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-c", CLIENT, cluster.address]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}) as service:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=cluster.environment) as service:
         assert service.stdout is not None
         pid = int(service.stdout.readline())
         assert psutil.pid_exists(pid)
@@ -329,7 +330,80 @@ def test_a_machine_that_joins_wakes_the_scheduler(executor: RayExecutor, cluster
     assert total(executor) == 2
 
 
+@pytest.fixture(scope="module")
+def service(cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """The real service on the same cluster, in a process of its own."""
+    port, home = free_port("127.0.0.1"), tmp_path_factory.mktemp("home")
+    settings = {
+        "DYAD_EXECUTOR": "ray",
+        "DYAD_RAY_ADDRESS": cluster.address,
+        "DYAD_HOME": str(home),
+        "DYAD_PORT": str(port),
+        "DYAD_REFERENCE_RUNS": "0",
+    }
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "backend"], env={**cluster.environment, **settings}, stderr=log, stdout=log
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
+
+            def is_ready() -> bool:
+                with contextlib.suppress(httpx.TransportError):
+                    groups = client.get("/api/v1/system").json()["device_groups"]
+                    return [group["total"] for group in groups] == [2]
+                return False
+
+            eventually(is_ready, within_s=90, what="the service sees both nodes", log=home / "log")
+            yield client
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_a_sweep_is_measured_by_both_nodes(service: httpx.Client) -> None:
+    sweep = {
+        "widths": [32, 64],
+        "tokens": [8],
+        "n_blocks": [4],
+        "threads": 1,
+        "max_seconds": 120,
+        "target_interval": 0.9,
+    }
+    job = service.post("/api/v1/sweeps", json=sweep)
+    assert job.status_code == 202, job.text
+    record = ended(service, job.json()["id"])
+    assert record["status"] == "succeeded", record
+    assert len(record["place"].split(", ")) == 2
+    said = service.get(f"/api/v1/jobs/{record['id']}/log").json()["items"]
+    for place in record["place"].split(", "):
+        assert any(f"measuring process on {place} ended" in line["text"] for line in said), said
+    assert len(record["result"]["points"]) == 2
+
+
+def test_a_job_whose_node_dies_is_started_on_another(service: httpx.Client, cluster: RayCluster) -> None:
+    job = service.post("/api/v1/benchmarks?attempts=2", json=LONG)
+    assert job.status_code == 202, job.text
+    path = f"/api/v1/jobs/{job.json()['id']}"
+
+    def measures(attempt: int) -> str | None:
+        record = service.get(path).json()
+        assert record["status"] in ("queued", "running"), record
+        measuring = record["attempt"] == attempt and (record["progress"] or {}).get("stage") not in (None, "starting")
+        return str(record["place"]) if measuring else None
+
+    first = eventually(lambda: measures(1), within_s=90, what="it is measured")
+    name = next(name for name, node in cluster.nodes.items() if f" {node.address} " in first)
+    cluster.nodes.pop(name).kill()
+    second = eventually(lambda: measures(2), within_s=90, what="it is measured elsewhere")
+    assert second != first
+    assert service.post(f"{path.replace('jobs', 'benchmarks')}/cancel").status_code in (200, 202)
+    assert ended(service, job.json()["id"])["status"] == "cancelled"
+    assert "is gone" in str(service.get(f"{path}/log").json()) or "was lost" in str(service.get(f"{path}/log").json())
+
+
 def test_a_head_that_is_gone_is_told_and_found_again(executor: RayExecutor, cluster: RayCluster) -> None:
+    wait_for_nodes(executor, 1)
     place = executor.reserve(ALONE)
     assert place is not None
     started = threading.Event()
@@ -347,8 +421,8 @@ def test_a_head_that_is_gone_is_told_and_found_again(executor: RayExecutor, clus
     assert not [each for each in psutil.Process().children(recursive=True) if "gcs_server" in each.name()]
 
     cluster.start("head")
-    wait_for_nodes(executor, 2)  # they join by themselves
-    assert executor.problem() == ""
+    # The node joins by itself.
+    eventually(lambda: not executor.problem() and total(executor) == 1, within_s=JOIN_S, what="the cluster is back")
     again = executor.reserve(ALONE)
     assert again is not None
     assert run(again, "return 7") == 7
