@@ -36,12 +36,7 @@ from backend.ports import free_port
 from dyad_core.bench import BenchmarkSpec, run_benchmark
 from dyad_core.errors import BenchmarkCancelled, BenchmarkFailed, BenchmarkMemoryLimit, BenchmarkTimeout, SpecError
 
-pytestmark = [
-    pytest.mark.skipif(bool(skip_reason()), reason=skip_reason()),
-    # Ray leaves sockets, log files and processes to the garbage collector (ray 2.60).
-    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
-]
+pytestmark = pytest.mark.skipif(bool(skip_reason()), reason=skip_reason())
 
 ALONE = Needs("cpu")
 JOIN_S = 60.0
