@@ -61,7 +61,8 @@ e2e: $(READY) ## the browser tests alone
 soak: $(READY) ## the long proofs, an hour or more: kills under load, drawn requests, a crowd of clients (ARGS="-k faults": some of them)
 	@export SOAK_REPORTS=$$PWD/.soak/$$(date -u +%Y%m%dT%H%M%SZ) && mkdir -p $$SOAK_REPORTS && \
 	  echo "==> Running the long forms; their reports go to $$SOAK_REPORTS" && \
-	  $(PY) -m pytest -m soak -s $(ARGS)
+	  $(PY) -m pytest -m soak -s $(ARGS) && \
+	  { [ -n "$(ARGS)" ] || $(PY) -m pytest tests/backend --database postgresql; }
 
 bench: $(READY) ## measure the speed suite here, half an hour at most (ARGS=--quick: only try it, ARGS=--full: the whole grid)
 	@echo "==> Measuring the speed suite; leave the machine alone meanwhile"

@@ -113,7 +113,7 @@ class RayExecutor:
             return self._ledger.groups()
 
     def check(self, needs: Needs) -> None:
-        """Return when the cluster has these devices, free or not."""
+        """Return when the cluster has these devices, free or not, or while it cannot be asked: then the job waits."""
         if needs.device == SERVER:
             self._here.check(needs)
             return
@@ -121,6 +121,8 @@ class RayExecutor:
             try:
                 self._ledger.check(needs)
             except NoSuchDevice as error:
+                if self._lost or self._avoided:
+                    return
                 if self._left_out:
                     raise NoSuchDevice(" ".join([str(error), *self._left_out.values()])) from None
                 raise
