@@ -324,6 +324,7 @@ def test_a_node_that_dies_in_the_middle_is_told_and_the_work_goes_on_elsewhere(
     eventually(are_too_few, within_s=JOIN_S, what="the cluster counts one machine")
 
 
+@pytest.mark.soak
 def test_a_machine_that_joins_wakes_the_scheduler(executor: RayExecutor, cluster: RayCluster) -> None:
     joined = threading.Event()
     executor.when_freed(joined.set)
@@ -404,6 +405,7 @@ def test_a_job_whose_node_dies_is_started_on_another(service: httpx.Client, clus
     assert "is gone" in str(service.get(f"{path}/log").json()) or "was lost" in str(service.get(f"{path}/log").json())
 
 
+@pytest.mark.soak
 def test_a_head_that_is_gone_is_told_and_found_again(executor: RayExecutor, cluster: RayCluster) -> None:
     wait_for_nodes(executor, 1)
     place = executor.reserve(ALONE)
