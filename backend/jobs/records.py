@@ -56,8 +56,8 @@ class Machine(BaseModel):
     torch_version: str
 
 
-class JobRecord(BaseModel):
-    """A job of any kind.
+class JobSummary(BaseModel):
+    """A job in a list: without its result and preliminary figures.
 
     ``client`` asked for it; ``device`` is what it needs and ``place`` where it runs or ran; ``attempt`` counts its starts, of
     which it may have ``attempts``; ``version`` grows with every change.
@@ -89,6 +89,11 @@ class JobRecord(BaseModel):
     time_limit_s: float | None
     memory_limit_bytes: int | None
     version: int
+
+
+class JobRecord(JobSummary):
+    """A job of any kind, with its result once it succeeded."""
+
     result: dict[str, Any] | None
 
 
@@ -111,37 +116,6 @@ class ImportedRecord(BenchmarkRecord):
 
     imported: list[str]
     existing: list[str]
-
-
-class JobSummary(BaseModel):
-    """A job in a list: without its result and preliminary figures."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: str
-    kind: str
-    status: State
-    spec: dict[str, Any]
-    progress: dict[str, Any] | None
-    queue_position: int | None
-    warnings: list[str]
-    error: Failure | None
-    origin: Origin
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    headline: str | None
-    machine: Machine | None
-    measured_at: datetime | None
-    client: str
-    priority: int
-    device: str
-    attempt: int
-    attempts: int
-    place: str | None
-    time_limit_s: float | None
-    memory_limit_bytes: int | None
-    version: int
 
 
 class BenchmarkSummary(JobSummary):
