@@ -15,6 +15,7 @@ from backend.settings import Settings
 from backend.store.database import open_database
 from dyad_core.errors import DyadError
 
+KEEP_ALIVE_S = 65  # longer than clients keep an idle connection (httpx: 5 s), or they send into one that is being closed
 GRACE_S = 5  # for requests under way when the server is asked to stop
 
 
@@ -60,6 +61,7 @@ def main() -> int:
         access_log=False,  # backend.observing.traffic says what is worth a line; a dashboard polls
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     return 0
 

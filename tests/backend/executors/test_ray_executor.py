@@ -324,7 +324,6 @@ def test_a_node_that_dies_in_the_middle_is_told_and_the_work_goes_on_elsewhere(
     eventually(are_too_few, within_s=JOIN_S, what="the cluster counts one machine")
 
 
-@pytest.mark.soak
 def test_a_machine_that_joins_wakes_the_scheduler(executor: RayExecutor, cluster: RayCluster) -> None:
     joined = threading.Event()
     executor.when_freed(joined.set)
