@@ -15,7 +15,7 @@ from backend.settings import Settings
 from backend.store.database import open_database
 from dyad_core.errors import DyadError
 
-KEEP_ALIVE_S = 65  # longer than clients keep an idle connection (httpx: 5 s), or they send into one that is being closed
+KEEP_ALIVE_S = 65  # longer than clients keep idle connections (httpx: 5 s), or they send into one that is being closed
 GRACE_S = 5  # for requests under way when the server is asked to stop
 
 
