@@ -27,7 +27,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from backend.jobs.desk import KeyReused, QueueFull, StillRunning
+from backend.jobs.admission import KeyReused, QueueFull
+from backend.jobs.desk import StillRunning
 from backend.jobs.states import IllegalChange
 from backend.observing.request_id import HEADER, current_request_id, problem_instance
 from backend.store.answers import database_answer

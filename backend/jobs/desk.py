@@ -1,17 +1,17 @@
-"""The desk of the queue: what routes ask for, in one object that ties store, scheduler, feed and kinds together."""
+"""The desk of the queue: what routes ask for, in one object that ties store, admission, scheduler, feed and kinds together."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import logging
-import threading
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.executors.base import SERVER, Executor, Needs, NoSuchDevice
+from backend.executors.base import Executor
+from backend.jobs.admission import Admission
 from backend.jobs.feed import Feed
 from backend.jobs.kind import JobKind, Outcome, Request, UpgradingKind
 from backend.jobs.records import Origin, record, summary, timestamp
@@ -23,28 +23,13 @@ from backend.settings import Settings
 from backend.store.lines import Lines
 from backend.store.models import Job
 from backend.store.queue import Queue
-from backend.store.store import Filter, KeyUsed, NewJob, Store, UnknownJob
+from backend.store.store import Filter, NewJob, Store, UnknownJob
 from backend.submission import Submission
-from dyad_core.errors import DyadError, Problem, SpecError
+from dyad_core.errors import DyadError
 
-__all__ = ["Answer", "Desk", "KeyReused", "QueueFull", "StillRunning"]
+__all__ = ["Answer", "Desk", "StillRunning"]
 
 _log = logging.getLogger(__name__)
-
-COME_BACK_S, LONGEST_COME_BACK_S = 30, 600
-
-
-class QueueFull(DyadError):  # noqa: N818 - the event, as the library's family names it
-    """As many jobs wait as may; ``retry_after_s`` is when one is likely to have ended."""
-
-    def __init__(self, message: str, retry_after_s: int) -> None:
-        """Say how many, and when to come back."""
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
-
-
-class KeyReused(DyadError):  # noqa: N818 - the event, as the library's family names it
-    """An idempotency key came again with another request."""
 
 
 class StillRunning(DyadError):  # noqa: N818 - the event, as the library's family names it
@@ -96,16 +81,14 @@ class Desk:
         self.store, self.kinds, self.executor, self.feed = store, kinds, executor, Feed()
         self.queue, self.lines = Queue(store.engine), Lines(store.engine)
         self.scheduler = Scheduler(store, kinds, executor, turn, self._changed)
-        self._settings, self._metrics = settings, metrics
-        self._adding = threading.Lock()
+        self._admission, self._metrics = Admission(store, executor, settings), metrics
 
     def submit(self, kind: str, body: dict[str, Any], submission: Submission | None = None) -> Answer:
         """Check a request and queue it.
 
         Raises:
             SpecError: with every problem of the request.
-            QueueFull: no more jobs may wait.
-            KeyReused: its key belongs to another request.
+            QueueFull, KeyReused: as :meth:`.Admission.admit`.
         """
         return self._queue(kind, self.kinds[kind].read(body), submission or Submission())
 
@@ -120,67 +103,11 @@ class Desk:
         return self._queue(kind, request, submission)
 
     def _queue(self, kind: str, request: Request, submission: Submission) -> Answer:
-        needs = self._checked_needs(request.needs, submission.device_kind)
-        new = NewJob(
-            kind=kind,
-            spec=request.spec,
-            spec_digest=request.digest,
-            warnings=request.warnings,
-            needs=needs,
-            client=submission.client,
-            priority=submission.priority,
-            attempts=submission.attempts or request.attempts,
-            time_limit_s=submission.time_limit_s or self._settings.job_time_limit_s,
-            memory_limit_bytes=submission.memory_limit_bytes or self._settings.job_memory_limit_bytes,
-            idempotency_key=submission.key,
-        )
-        with self._adding:  # counting and adding belong together
-            if (replayed := self._replayed(new)) is not None:
-                return replayed
-            self._refuse_when_full(new.client)
-            try:
-                job = self.store.add(new)
-            except KeyUsed:  # another server on the same database was quicker
-                replayed = self._replayed(new)
-                if replayed is None:
-                    raise
-                return replayed
+        job, replayed = self._admission.admit(kind, request, submission)
+        if replayed:
+            return Answer(self.look(job.id), replayed=True)
         self.scheduler.wake()
         return Answer(self._record(job))
-
-    def _checked_needs(self, needs: Needs, device_kind: str | None) -> Needs:
-        if device_kind is not None and needs.device != SERVER:
-            needs = dataclasses.replace(needs, device=device_kind)
-        try:
-            self.executor.check(needs)
-        except NoSuchDevice as error:
-            field = "device" if device_kind is None else "device_kind"
-            problem = Problem(field, str(error), needs.device, "GET /api/v1/system lists the devices")
-            raise SpecError([problem]) from error
-        return needs
-
-    def _replayed(self, new: NewJob) -> Answer | None:
-        if new.idempotency_key is None:
-            return None
-        job = self.store.find_key(new.client, new.idempotency_key)
-        if job is None:
-            return None
-        if (job.kind, job.spec_digest) != (new.kind, new.spec_digest):
-            raise KeyReused("This Idempotency-Key belongs to another request of this client.")
-        return Answer(self.look(job.id), replayed=True)
-
-    def _refuse_when_full(self, client: str) -> None:
-        limit, of_client = self._settings.queue_limit, self._settings.client_queue_limit
-        if self.queue.length() >= limit:
-            raise QueueFull(f"{limit} jobs are waiting already, and no more may.", self._come_back_s())
-        if of_client is not None and self.queue.length(client) >= of_client:
-            sentence = f"{of_client} jobs of this client are waiting already, and no more may."
-            raise QueueFull(sentence, self._come_back_s())
-
-    def _come_back_s(self) -> int:
-        """When the first job that runs is likely to end."""
-        left = [job.progress["eta_s"] for job in self.store.running() if job.progress and job.progress.get("eta_s")]
-        return max(1, min(LONGEST_COME_BACK_S, round(min(left, default=COME_BACK_S))))
 
     def keep(self, kind: str, request: Request, outcome: Outcome, *, origin: Origin = "imported") -> tuple[Job, bool]:
         """Keep a result that was measured elsewhere; return its job and whether it was not here yet."""

@@ -21,7 +21,8 @@ from life_tools import ROOMS, Dead, Orders, Server, Start
 from service_tools import claim_next, new_job, wait_until
 from sqlalchemy import text
 
-from backend.jobs.desk import KeyReused, StillRunning
+from backend.jobs.admission import KeyReused
+from backend.jobs.desk import StillRunning
 from backend.jobs.states import TERMINAL, IllegalChange, State
 from backend.settings import Settings
 from backend.store.database import open_database
