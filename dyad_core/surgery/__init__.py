@@ -1,5 +1,8 @@
 """Putting DYAD layers into existing models, changing their grain, and reading the original code's checkpoints."""
 
+from dyad_core.surgery import filters
+from dyad_core.surgery.filters import FilterFn, feed_forward_of
+from dyad_core.surgery.finding import FoundLinear, find_linears
 from dyad_core.surgery.grain import (
     ConvertedModule,
     ConvertedWeights,
@@ -14,11 +17,16 @@ from dyad_core.surgery.report import ReplacedLayer, ReplacementReport, SkippedLa
 __all__ = [
     "ConvertedModule",
     "ConvertedWeights",
+    "FilterFn",
+    "FoundLinear",
     "ReplacedLayer",
     "ReplacementReport",
     "SkippedLayer",
     "convert_grain",
+    "feed_forward_of",
     "feed_forward_to_grain",
+    "filters",
+    "find_linears",
     "from_original",
     "linear_to_grain",
     "load_original",

@@ -1,116 +1,126 @@
-"""Replace the ``nn.Linear`` layers of a model by ``DyadLinear``.
+"""Replace the linear layers of a model by ``DyadLinear``, or its feed-forwards by ``DyadFeedForward``.
 
-Everything is checked before anything changes. Layers are named by their full dotted name. A module or a
-weight that is registered under two names (a tied embedding, say) is refused, because replacing one place
-would silently untie it.
+Everything is checked, and every new layer built, before anything changes. Layers are named by their full dotted name. A module
+or a weight that is in two places (a tied embedding, say) is refused, because replacing one place would silently untie it.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from typing import Literal
+import warnings as python_warnings
 
-import torch
 from torch import nn
 
 from dyad_core.errors import Problem, SpecError
-from dyad_core.geometry import DyadGeometry, Variant
-from dyad_core.layers import DyadLinear
+from dyad_core.geometry import Variant
+from dyad_core.layers.linear import INITS, Init
 from dyad_core.ops import registry
-from dyad_core.surgery.report import ReplacedLayer, ReplacementReport, SkippedLayer
+from dyad_core.surgery.building import Builder, Weights
+from dyad_core.surgery.fast_paths import encoder_switches, weight_readers
+from dyad_core.surgery.filters import FilterFn
+from dyad_core.surgery.optimizers import stale_optimizers
+from dyad_core.surgery.planning import planned
+from dyad_core.surgery.report import ReplacementReport
+from dyad_core.surgery.settings import Setting, Settings, SettingsFn
+from dyad_core.surgery.undo import Undo, put
+from dyad_core.surgery.wrapped import wrapping_problems
 
-__all__ = ["FilterFn", "replace_linear"]
+__all__ = ["replace_linear"]
 
-FilterFn = Callable[[nn.Module, str], bool]
-"""Called with (module, full dotted name); True asks for the replacement."""
+FAST_PATH_OFF = (
+    "nn.TransformerEncoderLayer reads linear1.weight and linear2.weight on its fast path, so that path is off where a layer "
+    "was replaced"
+)
 
 
 def replace_linear(
     model: nn.Module,
     *,
     filter_fn: FilterFn,
-    n_blocks: int = 4,
-    variant: Variant = "it",
-    grain: int = 1,
-    weights: Literal["projected", "fresh"] = "projected",
+    n_blocks: int | Setting = 4,
+    variant: Variant | tuple[Variant, Variant] | Setting = "it",
+    grain: int | Setting = 1,
+    weights: Weights = "projected",
+    init: Init = "paper",
     implementation: str = registry.AUTO,
+    settings: SettingsFn | None = None,
+    feed_forward: bool = False,
+    allow_shared: bool = False,
+    undoable: bool = True,
 ) -> tuple[nn.Module, ReplacementReport]:
-    """Replace every ``nn.Linear`` that ``filter_fn`` picks, in place, and return the model with a report.
+    """Replace every linear layer that ``filter_fn`` picks, in place, and return the model with a report.
 
-    The model is returned because the root itself may be a linear layer. Make the optimizer afterwards: one
-    made before holds the old parameters and trains nothing in the new layers.
+    The model is returned because the root itself may be a linear layer. ``nn.Linear`` and transformers' ``Conv1D`` are
+    replaced; subclasses are left and reported. dtype, device (``meta`` too, without allocating), ``training`` and
+    ``requires_grad`` carry over. Make the optimizer afterwards: one made before holds the old parameters and trains nothing
+    in the new layers; where one is alive, a ``UserWarning`` names it.
 
     Args:
         model: the model, changed in place.
-        filter_fn: called with (module, full dotted name) for each ``nn.Linear``.
-        n_blocks: number of blocks n.
-        variant: structure of the new layers.
+        filter_fn: called with (module, full dotted name) of each layer that can be replaced; :mod:`dyad_core.surgery.filters`
+            has ready ones.
+        n_blocks: number of blocks n, or a function of (name, module) that returns it; so may ``variant`` and ``grain`` be.
+        variant: structure of the new layers; with ``feed_forward`` also a pair, as of :class:`DyadFeedForward`.
         grain: run length of the interleave.
-        weights: ``"projected"`` keeps the nearest DYAD weight (lossy, see :meth:`DyadLinear.from_linear`);
-            ``"fresh"`` draws new ones, for training from scratch.
+        weights: ``"projected"`` keeps the nearest DYAD weight (lossy, see :meth:`DyadLinear.from_linear`) for a model that is
+            trained on; ``"fresh"`` draws new ones, for training from scratch.
+        init: how fresh weights are drawn, and what ``reset_parameters`` of the new layers does; see :class:`DyadLinear`.
         implementation: a name of the registry, or ``"auto"``.
+        settings: called with (name, module); returns a mapping of any of n_blocks, variant and grain for this layer, or None to
+            leave it out.
+        feed_forward: replace each picked pair of layers and the activation between by one :class:`DyadFeedForward`, which
+            writes the hidden activation once. For OPT, GPT-NeoX and, where its activation is gelu, relu or silu, GPT-2.
+        allow_shared: replace a module that is in several places by one new module in all of them. A weight that two
+            different modules share is refused in any case.
+        undoable: keep the former layers, and their memory, for ``report.undo(model)``.
 
     Raises:
-        SpecError: nothing matched, a picked layer cannot take this structure or is shared; all at once, and
-            the model is unchanged.
+        SpecError: nothing matched, a picked layer cannot take this structure, is shared or has hooks, the model is
+            quantised or wrapped by PEFT; all problems at once, and the model is unchanged.
     """
-    if weights not in ("projected", "fresh"):
-        raise SpecError([Problem("weights", "must be 'projected' or 'fresh'", weights)])
-    linears = [(name, module) for name, module in model.named_modules(remove_duplicate=False) if _is_linear(module)]
-    picked = [(name, module) for name, module in linears if filter_fn(module, name)]
-    skipped = tuple(
-        SkippedLayer(name, "not picked by filter_fn") for name, module in linears if (name, module) not in picked
-    )
-    geometries = _check(model, picked, n_blocks, variant, grain)
-
-    replaced = []
-    for (name, linear), geometry in zip(picked, geometries, strict=True):
-        layer = DyadLinear.from_linear(
-            linear, n_blocks=n_blocks, variant=variant, grain=grain, implementation=implementation
-        )
-        error = None
-        if weights == "fresh":
-            layer.reset_parameters()
-        else:
-            error = _relative_error(linear, layer)
-        replaced.append(ReplacedLayer(name, geometry, error))
-        if name:
-            model.set_submodule(name, layer)
-        else:
-            model = layer
-    return model, ReplacementReport(tuple(replaced), skipped)
-
-
-def _is_linear(module: nn.Module) -> bool:
-    return type(module) is nn.Linear
-
-
-def _check(
-    model: nn.Module, picked: list[tuple[str, nn.Linear]], n_blocks: int, variant: Variant, grain: int
-) -> list[DyadGeometry]:
-    if not picked:
-        rule = "must pick at least one nn.Linear of the model"
-        raise SpecError([Problem("filter_fn", rule, "nothing picked", "print the names with model.named_modules()")])
-    modules = Counter(id(module) for _, module in model.named_modules(remove_duplicate=False))
-    parameters = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
-    problems, geometries = [], []
-    for name, linear in picked:
-        if modules[id(linear)] > 1 or parameters[id(linear.weight)] > 1:
-            rule = "shares its module or weight with another place of the model, and replacing one would untie them"
-            problems.append(Problem(name, rule, "a shared layer", "leave it out in filter_fn"))
-            continue
-        try:
-            geometries.append(DyadGeometry(linear.in_features, linear.out_features, n_blocks, variant, grain))
-        except SpecError as error:
-            problems += [problem.under(name) if name else problem for problem in error.problems]
-    if problems:
+    structure = Settings(n_blocks, variant, grain, settings)
+    problems = _argument_problems(model, filter_fn, weights, init, implementation) + structure.problems()
+    if feed_forward and allow_shared:
+        problems.append(Problem("allow_shared", "goes with feed_forward=False only", allow_shared))
+    if problems or (problems := wrapping_problems(model)):
         raise SpecError(problems)
-    return geometries
+    plan = planned(model, filter_fn, structure, feed_forward=feed_forward, allow_shared=allow_shared)
+    builder = Builder(weights, init, implementation)
+    builder.build(plan)
+
+    names = [layer.name for layer in builder.replaced]
+    warnings = [*plan.warnings, *weight_readers(model, names)]
+    switches = encoder_switches(model, names)
+    if switches:
+        warnings.append(FAST_PATH_OFF)
+    stale = stale_optimizers(placement.old for placement in builder.placements)
+    if stale is not None:
+        warnings.append(stale)
+        # Before anything changes: whoever turns warnings into errors keeps the model as it was.
+        python_warnings.warn(stale, UserWarning, stacklevel=2)
+
+    for switch in switches:
+        setattr(switch.module, switch.attribute, switch.new)
+    model = put(model, builder.placements)
+    undo = Undo(builder.placements, switches) if undoable else None
+    return model, ReplacementReport(tuple(builder.replaced), plan.skipped, tuple(warnings), undo)
 
 
-def _relative_error(linear: nn.Linear, layer: DyadLinear) -> float:
-    with torch.no_grad():
-        norm = torch.linalg.matrix_norm(linear.weight)
-        lost = torch.linalg.matrix_norm(linear.weight - layer.to_dense())
-        return float(lost / norm) if norm > 0 else 0.0
+def _argument_problems(
+    model: nn.Module, filter_fn: FilterFn, weights: str, init: str, implementation: str
+) -> list[Problem]:
+    problems = []
+    if not isinstance(model, nn.Module):
+        problems.append(Problem("model", "must be an nn.Module", type(model).__name__))
+    if not callable(filter_fn):
+        hint = "for names, filter_fn=dyad_core.surgery.filters.named('model.layers.*.fc1')"
+        problems.append(Problem("filter_fn", "must be a function (module, name) -> bool", filter_fn, hint))
+    if weights not in ("projected", "fresh"):
+        problems.append(Problem("weights", "must be 'projected' or 'fresh'", weights))
+    if init not in INITS:
+        problems.append(Problem("init", f"must be one of {', '.join(INITS)}", init))
+    if implementation != registry.AUTO:
+        try:
+            registry.get(implementation)
+        except SpecError as error:
+            problems += error.problems
+    return problems
