@@ -1,1 +1,42 @@
-"""Whole models with DYAD in them: presets, cost, and their measured step. Needs ``pip install 'dyad-explorer[models]'``."""
+"""Whole models with DYAD in them: presets, cost, and their measured step. Needs ``pip install 'dyad-explorer[models]'``.
+
+The names below are imported when they are first used: what is asked and answered (:mod:`~dyad_core.models.spec`,
+:mod:`~dyad_core.models.records`) and the presets need no transformers, the others say what to install where it is missing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dyad_core.models.building import build
+    from dyad_core.models.configs import read_config
+    from dyad_core.models.layers import linear_layers
+    from dyad_core.models.presets import PRESETS, Preset
+    from dyad_core.models.spec import EstimateSpec, ModelSpec
+
+__all__ = ["PRESETS", "EstimateSpec", "ModelSpec", "Preset", "build", "linear_layers", "read_config"]
+
+_HOMES = {
+    "PRESETS": "presets",
+    "EstimateSpec": "spec",
+    "ModelSpec": "spec",
+    "Preset": "presets",
+    "build": "building",
+    "linear_layers": "layers",
+    "read_config": "configs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of this package from its home, once."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,37 @@
+"""The one place that imports transformers, for the parts of this package that need it.
+
+Whoever imports this module where transformers is not installed gets a sentence with the command that installs it.
+"""
+
+from __future__ import annotations
+
+from dyad_core.errors import ImplementationError
+
+try:
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, PreTrainedConfig, PreTrainedModel
+    from transformers.initialization import no_init_weights
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    )
+    from transformers.utils.hub import cached_file
+except ModuleNotFoundError as error:
+    raise ImplementationError(
+        f"whole models need transformers and what comes with it, and {error.name} is not installed: "
+        "pip install 'dyad-explorer[models]'"
+    ) from error
+
+__all__ = [
+    "CONFIG_MAPPING",
+    "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
+    "MODEL_FOR_MASKED_LM_MAPPING_NAMES",
+    "AutoModelForCausalLM",
+    "AutoModelForMaskedLM",
+    "PreTrainedConfig",
+    "PreTrainedModel",
+    "StrictDataclassError",
+    "cached_file",
+    "no_init_weights",
+]
