@@ -1,0 +1,200 @@
+"""What a model costs dense and with DYAD in it, and what its step should take where layer times were measured.
+
+Run ``python -c "from dyad_core.models import estimate; print(estimate('opt-125m', 4, 'it').reading)"``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dyad_core.bench.spec import Dtype, OptimizerName
+from dyad_core.errors import Problem, SpecError
+from dyad_core.geometry import Variant
+from dyad_core.models.building import build
+from dyad_core.models.configs import BUILD_ERRORS, read_config
+from dyad_core.models.cost.limits import work_problems, work_warnings
+from dyad_core.models.cost.lines import python_lines
+from dyad_core.models.cost.model_cost import model_cost
+from dyad_core.models.cost.prediction import predictions
+from dyad_core.models.cost.reading import model_name, reading
+from dyad_core.models.cost.tracing import trace
+from dyad_core.models.cost.untraced import untraced
+from dyad_core.models.layers import linear_layers
+from dyad_core.models.records import CandidateCost, LayerRow, ModelCost, ModelEstimate, PartTime
+from dyad_core.models.spec import EstimateSpec, Mode
+from dyad_core.surgery import replace_linear
+
+__all__ = ["answer", "estimate"]
+
+
+def estimate(
+    config: str | dict[str, Any] | Path,
+    n_blocks: int | Sequence[int] = 4,
+    variant: Variant | Sequence[Variant] = "it",
+    batch: int = 1,
+    sequence: int = 256,
+    dtype: Dtype = "float32",
+    optimizer: OptimizerName = "adamw",
+    *,
+    modes: Mode | Sequence[Mode] = ("layers",),
+    names: str | Sequence[str] = (),
+    grain: int = 1,
+    checkpointing: bool = False,
+    times: Sequence[PartTime] | None = None,
+) -> ModelEstimate:
+    """Estimate a model: nothing of its size is allocated, so it may be far larger than this machine.
+
+    Args:
+        config: name of a preset, object of a ``config.json``, or the path of one.
+        n_blocks: one block count or several.
+        variant: one variant or several; each is a candidate with each block count and mode.
+        batch: sequences per step.
+        sequence: tokens per sequence; in decoding those in the cache.
+        dtype: of weights, gradients and activations.
+        optimizer: ``"adamw"``, ``"sgd"`` or ``"none"``.
+        modes: ``"layers"``, ``"feed_forward"`` or both.
+        names: patterns of the layers to replace; empty means the feed-forward layers.
+        grain: run length of the interleave.
+        checkpointing: gradient checkpointing of each block.
+        times: measured times of parts, from which steps are foretold.
+
+    Returns:
+        With one entry of ``candidates`` per combination; ``.dyad`` is the cost of the first that can be built.
+
+    Raises:
+        SpecError: a wrong argument, a config that cannot be read, an unknown architecture without ``names``, or a
+            sequence that the model has no positions for. A candidate that cannot be built is no error: its ``problems`` say why.
+    """
+    if isinstance(config, Path):
+        config = read_config(config).to_dict()
+    spec = EstimateSpec(
+        config=config,
+        n_blocks=_several(n_blocks),
+        variants=_several(variant),
+        modes=_several(modes),
+        names=_several(names),
+        grain=grain,
+        batch=batch,
+        sequence=sequence,
+        dtype=dtype,
+        optimizer=optimizer,
+        checkpointing=checkpointing,
+    )
+    return answer(spec, times)
+
+
+def answer(spec: EstimateSpec, times: Sequence[PartTime] | None = None, measured: str | None = None) -> ModelEstimate:
+    """Answer one request.
+
+    Args:
+        spec: the question.
+        times: measured times of parts for the same model, batch, sequence and dtype.
+        measured: where they come from: machine and date.
+
+    Raises:
+        SpecError: as :func:`estimate`.
+    """
+    model = build(read_config(spec.config), device="meta", dtype=spec.dtype)
+    if problems := work_problems(spec, model):
+        raise SpecError(problems)
+    layers = linear_layers(model, spec.names)
+    warnings = work_warnings(spec, model)
+    count = trace
+    try:
+        dense = _cost(model, spec, count)
+    except BUILD_ERRORS as error:
+        count = untraced
+        dense = _cost(model, spec, count)
+        said = " ".join(str(error).split())[:200]
+        warnings.append(
+            "the model's code could not be followed without values, so FLOPs and activations are those of its linear "
+            f"layers alone, each used by every token ({type(error).__name__}: {said})"
+        )
+    candidates = []
+    for mode in spec.modes:
+        for variant in spec.variants:
+            for n_blocks in spec.n_blocks:
+                candidates.append(_candidate(model, layers, spec, (variant, n_blocks, mode), times, count))
+    found = ModelEstimate(
+        spec=spec,
+        model_type=model.config.model_type,
+        name=model_name(spec.config, model.config),
+        layers=layers,
+        dense=dense,
+        candidates=tuple(candidates),
+        warnings=tuple(warnings),
+        measured=measured if any(each.predictions for each in candidates) else None,
+    )
+    return replace(found, reading=reading(found))
+
+
+def _candidate(
+    model: Any,
+    layers: tuple[LayerRow, ...],
+    spec: EstimateSpec,
+    candidate: tuple[Variant, int, Mode],
+    times: Sequence[PartTime] | None,
+    count: Any,
+) -> CandidateCost:
+    variant, n_blocks, mode = candidate
+    try:
+        with _swapped(model, layers, spec.grain, candidate) as swapped:
+            cost = _cost(swapped, spec, count)
+    except SpecError as error:
+        return CandidateCost(variant, n_blocks, mode, None, _alike(error.problems))
+    foretold = predictions(times, variant, n_blocks, mode)
+    return CandidateCost(
+        variant, n_blocks, mode, cost, predictions=foretold, lines=python_lines(spec, variant, n_blocks, mode)
+    )
+
+
+def _alike(problems: Sequence[Problem]) -> tuple[str, ...]:
+    """Problems as sentences, those of layers that differ in their number alone as one."""
+    numbered = re.compile(r"(?<=\.)\d+(?=\.)")
+    return tuple(dict.fromkeys(str(replace(problem, field=numbered.sub("*", problem.field))) for problem in problems))
+
+
+@contextmanager
+def _swapped(
+    model: Any, layers: tuple[LayerRow, ...], grain: int, candidate: tuple[Variant, int, Mode]
+) -> Iterator[Any]:
+    """The model with DYAD in it while the ``with`` block runs.
+
+    Raises:
+        SpecError: it does not admit this candidate.
+    """
+    variant, n_blocks, mode = candidate
+    picked = {row.name for row in layers if row.picked}
+    swapped, report = replace_linear(
+        model,
+        filter_fn=lambda _module, name: name in picked,
+        n_blocks=n_blocks,
+        variant=variant,
+        grain=grain,
+        weights="fresh",
+        feed_forward=mode == "feed_forward",
+    )
+    try:
+        yield swapped
+    finally:
+        report.undo(swapped)
+
+
+def _cost(model: Any, spec: EstimateSpec, count: Any) -> ModelCost:
+    return model_cost(
+        model,
+        batch=spec.batch,
+        sequence=spec.sequence,
+        optimizer=spec.optimizer,
+        checkpointing=spec.checkpointing,
+        count=count,
+    )
+
+
+def _several(values: Any) -> Any:
+    return (values,) if isinstance(values, str | int) else tuple(values)
