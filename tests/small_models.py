@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
 __all__ = ["HIDDEN", "WIDTH", "small_config", "small_model", "some_tokens"]
 
@@ -44,6 +44,7 @@ _OWN: dict[str, dict[str, Any]] = {
     "qwen3": {"head_dim": 8},
 }
 _MASKED = ("bert", "roberta", "electra")
+_SEQUENCES = ("t5",)
 
 
 def small_config(model_type: str, **changes: Any) -> Any:
@@ -57,6 +58,8 @@ def small_model(model_type: str, *, seed: int = 0, **changes: Any) -> nn.Module:
     config = small_config(model_type, **changes)
     torch.manual_seed(seed)
     auto = AutoModelForMaskedLM if model_type in _MASKED else AutoModelForCausalLM
+    if model_type in _SEQUENCES:
+        auto = AutoModelForSeq2SeqLM
     return auto.from_config(config).eval()
 
 
