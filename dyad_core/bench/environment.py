@@ -11,7 +11,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,12 +22,30 @@ from dyad_core.bench.cuda_probe import cuda_devices
 from dyad_core.bench.machine import cpu_flags, cpu_name, emulated_dtypes, host_memory
 from dyad_core.bench.results import Environment
 from dyad_core.bench.rotation import cache_bytes
+from dyad_core.bench.spec import BenchmarkSpec, Dtype, MatmulPrecision
 from dyad_core.bench.system import processor_cores
 
-if TYPE_CHECKING:
-    from dyad_core.bench.spec import BenchmarkSpec
+__all__ = ["Conditions", "foresee_environment", "read_environment"]
 
-__all__ = ["foresee_environment", "read_environment"]
+
+class Conditions(Protocol):
+    """What an environment depends on: a :class:`~dyad_core.bench.BenchmarkSpec`, or another request with these fields."""
+
+    @property
+    def device(self) -> str:
+        """``"cpu"``, ``"cuda"`` or ``"cuda:1"``."""
+
+    @property
+    def dtype(self) -> Dtype:
+        """Of what is measured."""
+
+    @property
+    def threads(self) -> int | None:
+        """CPU threads; None for the number of physical cores."""
+
+    @property
+    def float32_matmul_precision(self) -> MatmulPrecision:
+        """As ``torch.set_float32_matmul_precision``."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +58,7 @@ class _Device:
     driver_version: str | None = None
 
 
-def read_environment(spec: BenchmarkSpec) -> Environment:
+def read_environment(spec: Conditions) -> Environment:
     """Read the environment of this process. On a CUDA request this initialises CUDA: call it where it is measured."""
     device = _cuda(spec) if torch.device(spec.device).type == "cuda" else _cpu(spec)
     return _environment(spec, device, torch.get_num_threads(), torch.get_float32_matmul_precision(), os.environ)
@@ -59,7 +77,7 @@ def foresee_environment(spec: BenchmarkSpec) -> Environment | None:
 
 
 def _environment(
-    spec: BenchmarkSpec, device: _Device, threads: int, precision: str, variables: Mapping[str, str]
+    spec: Conditions, device: _Device, threads: int, precision: str, variables: Mapping[str, str]
 ) -> Environment:
     return Environment(
         hostname=platform.node(),
@@ -87,14 +105,14 @@ def _environment(
     )
 
 
-def _cpu(spec: BenchmarkSpec) -> _Device:
+def _cpu(spec: Conditions) -> _Device:
     memory = host_memory()
     emulates = spec.dtype in emulated_dtypes(cpu_flags())
     cache = cache_bytes(torch.device("cpu"))
     return _Device(cpu_name(), emulates, memory.total_bytes, memory.available_bytes, cache)
 
 
-def _cuda(spec: BenchmarkSpec) -> _Device:
+def _cuda(spec: Conditions) -> _Device:
     device = torch.device(spec.device)
     properties = torch.cuda.get_device_properties(device)
     available, total = torch.cuda.mem_get_info(device)
@@ -102,7 +120,7 @@ def _cuda(spec: BenchmarkSpec) -> _Device:
     return _Device(properties.name, emulates, total, available, cache_bytes(device), _driver_version())
 
 
-def _probed(spec: BenchmarkSpec) -> _Device | None:
+def _probed(spec: Conditions) -> _Device | None:
     found, _ = cuda_devices()
     wanted = torch.device(spec.device).index or 0
     facts = next((each for each in found if each["index"] == wanted), None)

@@ -16,7 +16,7 @@ import torch
 
 from dyad_core.bench.ceilings import Ceilings
 from dyad_core.bench.disturbance import DISTURBED
-from dyad_core.bench.environment import read_environment
+from dyad_core.bench.environment import Conditions, read_environment
 from dyad_core.bench.flush import FlushedClock
 from dyad_core.bench.kept_ceilings import ceilings_for, is_kept
 from dyad_core.bench.machine import usable_cores
@@ -109,7 +109,7 @@ def placed(candidate: Candidate, spec: BenchmarkSpec, ceilings: Ceilings | None)
 
 
 @contextmanager
-def settings(spec: BenchmarkSpec) -> Iterator[None]:
+def settings(spec: Conditions) -> Iterator[None]:
     """Put torch's threads and float32 precision to what the request asks for, for a while."""
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     torch.set_num_threads(spec.threads or usable_cores())

@@ -31,7 +31,7 @@ def measure_memory(
     module: nn.Module,
     fed: Operands,
     *,
-    run: Callable[[], Tensor] | None = None,
+    run: Callable[[], Tensor | list[Tensor]] | None = None,
     optimizer: torch.optim.Optimizer | None = None,
 ) -> MemoryUse:
     """Run one pass untimed, twice, and return what it needed. The gradients of ``module`` and input are None afterwards.
@@ -39,16 +39,20 @@ def measure_memory(
     Args:
         module: the candidate.
         fed: what it is fed; held by the caller, as the parameters and the state of the optimizer are.
-        run: the pass, forward included where it ends in gradients; returns the output and leaves gradients in
-            ``.grad``. :func:`~dyad_core.bench.passes.run_pass` when not given.
+        run: the pass, forward included where it ends in gradients; returns the output, or all that it hands out, and
+            leaves gradients in ``.grad``. :func:`~dyad_core.bench.passes.run_pass` when not given.
         optimizer: one that has made its first step, so that its state is there; it is stepped by ``run`` or not at all.
     """
     call = run or (lambda: run_pass(module, fed))
     held = storages([*module.parameters(), *module.buffers(), fed.input, fed.grad_output])
     returned: list[Tensor] = []
+
+    def keep() -> None:
+        returned.extend(_each(call()))
+
     reset_gradients(module, fed)  # into one that is there a gradient would be added, not allocated
     try:
-        peak = allocated_peak(lambda: returned.append(call()), fed.input.device)
+        peak = allocated_peak(keep, fed.input.device)
         gradients = [parameter.grad for parameter in module.parameters()] + [fed.input.grad]
         gradients_bytes = sum(size(gradient) for gradient in gradients)
         outputs_bytes = beyond(storages(returned), held, storages(gradients))
@@ -74,7 +78,7 @@ def measure_memory(
     )
 
 
-def saved_activations_bytes(call: Callable[[], Tensor], held: dict[int, int]) -> int:
+def saved_activations_bytes(call: Callable[[], Tensor | list[Tensor]], held: dict[int, int]) -> int:
     """Bytes that ``call`` keeps for a backward pass: each storage once, without ``held`` and without what it returns."""
     saved: dict[int, int] = {}
 
@@ -84,7 +88,7 @@ def saved_activations_bytes(call: Callable[[], Tensor], held: dict[int, int]) ->
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         output = call()
-    return beyond(saved, held, storages([output]))
+    return beyond(saved, held, storages(_each(output)))
 
 
 def optimizer_state_bytes(optimizer: torch.optim.Optimizer) -> int:
@@ -142,3 +146,7 @@ def peak_of(changes: list[int]) -> int:
 def size(tensor: Tensor | None) -> int:
     """Bytes of a tensor's elements; 0 for None."""
     return 0 if tensor is None else tensor.numel() * tensor.element_size()
+
+
+def _each(output: Tensor | list[Tensor]) -> list[Tensor]:
+    return [output] if isinstance(output, Tensor) else output

@@ -26,6 +26,7 @@ class Sampler:
         budget_s: seconds; ``MIN_ROUNDS`` are taken whatever it is, because fewer give no interval.
         target_interval: wished half width of every interval, as a share of the speed-up.
         baseline: name of the dense twin among the samples.
+        companions: names among the samples that are timed in the same rounds and not compared with the baseline.
         samples: milliseconds per call by name, in the order of the rounds; every sample that was taken.
         looks: how often the intervals were looked at so far.
         widest: half width of the widest interval at the last look.
@@ -35,6 +36,7 @@ class Sampler:
     budget_s: float
     target_interval: float
     baseline: str
+    companions: frozenset[str] = frozenset()
     samples: dict[str, list[float]] = field(default_factory=dict)
     looks: int = 0
     widest: float | None = None
@@ -75,7 +77,8 @@ class Sampler:
     def _look(self, taken: int) -> None:
         self.looks += 1
         dense = self.samples.get(self.baseline, [])
-        rivals = [values for name, values in self.samples.items() if name != self.baseline]
+        apart = self.companions | {self.baseline}
+        rivals = [values for name, values in self.samples.items() if name not in apart]
         # A candidate that failed on the way has fewer samples, and no speed.
         widths = [
             paired_speedup(dense, values, critical_value=critical_value()).half_width

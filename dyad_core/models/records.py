@@ -29,6 +29,7 @@ __all__ = [
     "ModelSampling",
     "PartTime",
     "Prediction",
+    "json_values",
 ]
 
 SCHEMA_VERSION = 1
@@ -168,7 +169,7 @@ class ModelEstimate:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values, the shape that REST and files share."""
-        return _json(self)
+        return json_values(self)
 
 
 @dataclass(frozen=True)
@@ -265,11 +266,11 @@ class ModelRun:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values, the shape that REST and files share."""
-        return _json(self)
+        return json_values(self)
 
 
-def _json(record: Any) -> dict[str, Any]:
-    """JSON-ready values of a record, every ``pass_`` under its JSON name."""
+def json_values(record: Any) -> dict[str, Any]:
+    """JSON-ready values of a record and of all in it, every ``pass_`` under its JSON name."""
     values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(record), allow_nan=False))
     _rename(values)
     return values
