@@ -18,15 +18,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.executors.base import Executor, Needs
 from backend.jobs.kind import JobKind
-from backend.jobs.rules import after_error, after_server_died, never_started
+from backend.jobs.recovery import Recovery
+from backend.jobs.rules import after_error
 from backend.jobs.running import RunningJob, StopReason
-from backend.jobs.server_id import is_gone, this_server
+from backend.jobs.server_id import this_server
 from backend.jobs.states import TERMINAL, IllegalChange, State
 from backend.jobs.turn import Turn
-from backend.observing.logging import job_context
 from backend.store.models import Job
 from backend.store.queue import Queue, QueuedJob
-from backend.store.store import Store, UnknownJob
+from backend.store.store import Store
 from dyad_core.errors import DyadError
 
 __all__ = ["Scheduler"]
@@ -65,9 +65,8 @@ class Scheduler:
         self._news = False
         self._stopping = False
         self._running: dict[str, RunningJob] = {}
-        self._unsure: set[str] = set()
+        self._recovery = Recovery(store, turn, on_change)
         self._elsewhere = False
-        self._turn_came_at: float | None = None
         self._cut_off_at: float | None = None
         self._has_turn = False
         self._thread = threading.Thread(target=self._loop, name="dyad-scheduler", daemon=True)
@@ -154,9 +153,8 @@ class Scheduler:
             self._has_turn = False
             return False
         if not self._has_turn:
-            self._turn_came_at = time.monotonic()
-            self._has_turn = True
-        self._cut_off_at = None
+            self._recovery.turn_came()
+        self._has_turn, self._cut_off_at = True, None
         return True
 
     def _when_cut_off(self) -> None:
@@ -165,26 +163,6 @@ class Scheduler:
         self._cut_off_at = self._cut_off_at or now
         if now - self._cut_off_at >= self._turn.lease_s:
             self._stop_all("over")
-
-    def _is_nobodys(self, job: Job) -> bool:
-        """Whether a job that runs by the database and not here is run by no other server either."""
-        if job.claim in self._unsure or job.server in (None, this_server()) or is_gone(job.server):
-            return True
-        return time.monotonic() - (self._turn_came_at or 0.0) >= self._turn.grace_s
-
-    def _recover(self, elsewhere: list[Job]) -> None:
-        """Apply the rule to jobs that nobody runs."""
-        for job in filter(self._is_nobodys, elsewhere):
-            never_began = job.claim in self._unsure
-            ending = never_started(job) if never_began else after_server_died(job)
-            try:
-                changed = self._store.change(job.id, ending.state, claim=job.claim, line=ending.line, **ending.values)
-            except (IllegalChange, UnknownJob):  # it ended in between
-                continue
-            with job_context(job.id):
-                _log.warning("job %s ran when its server or its database went away; it is %s", job.id, changed.status)
-                self._on_change(changed)
-            self._unsure.discard(job.claim or "")
 
     def _watch_running(self) -> None:
         """End what took too long and what the database says is over; apply the rule to what nobody runs after all."""
@@ -198,7 +176,7 @@ class Scheduler:
             elif running.deadline is not None and now >= running.deadline:
                 running.stop("time_limit")
         self._elsewhere = bool(alive)
-        self._recover(list(alive.values()))
+        self._recovery.apply(list(alive.values()))
 
     def _start_what_fits(self) -> None:
         """Start every waiting job there is room for; one that waits is not overtaken by another that needs the same."""
@@ -221,13 +199,10 @@ class Scheduler:
         claim = uuid.uuid4().hex
         with self._condition:
             try:
-                job = (
-                    None
-                    if self._stopping
-                    else self._store.claim(queued.id, ", ".join(reservation.places), claim, this_server())
-                )
+                places = ", ".join(reservation.places)
+                job = None if self._stopping else self._store.claim(queued.id, places, claim, this_server())
             except SQLAlchemyError:
-                self._unsure.add(claim)  # it may have been written before the connection broke
+                self._recovery.may_have_begun(claim)
                 reservation.release()
                 raise
             if job is None:  # cancelled in between
