@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,10 +18,27 @@ from typing import Any
 
 import psutil
 
+from backend.executors.base import Needs, Reservation
+from backend.executors.ray_executor import RayExecutor
 from backend.executors.ray_kinds import code_of_here
 from dyad_core.bench.process import Work
 
-__all__ = ["RayCluster", "RayNode", "eventually", "ray_cluster", "script", "skip_reason"]
+__all__ = [
+    "ALONE",
+    "JOIN_S",
+    "RayCluster",
+    "RayNode",
+    "eventually",
+    "ray_cluster",
+    "run",
+    "script",
+    "skip_reason",
+    "total",
+    "wait_for_nodes",
+]
+
+ALONE = Needs("cpu")
+JOIN_S = 60.0
 
 START_TIMEOUT_S = 90.0
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,16 +92,21 @@ class RayCluster:
     def __init__(self, folder: Path) -> None:
         self.folder, self.port, self.client_port = folder, free_port(), free_port()
         self.nodes: dict[str, RayNode] = {}
-        self.numbers = itertools.count(3)
+        self.numbers, self.names = itertools.count(3), itertools.count(1)
         # A copy of the code, so that whoever edits it while the tests run makes no machine differ from another.
         for package in ("dyad_core", "backend"):
-            shutil.copytree(ROOT / package, folder / "code" / package, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / package, self.code / package, ignore=shutil.ignore_patterns("__pycache__"))
         code_of_here()
+
+    @property
+    def code(self) -> Path:
+        """The copy of the code that the nodes run: also the working folder of other processes that belong to the cluster."""
+        return self.folder / "code"
 
     @property
     def environment(self) -> dict[str, str]:
         """For processes that belong to the cluster."""
-        return {**os.environ, "PYTHONPATH": os.pathsep.join([str(self.folder / "code"), str(ROOT / "tests")])}
+        return {**os.environ, "PYTHONPATH": os.pathsep.join([str(self.code), str(ROOT / "tests")])}
 
     @property
     def address(self) -> str:
@@ -107,6 +130,14 @@ class RayCluster:
             )
         self.nodes[name] = RayNode(process, address)
         return self.nodes[name]
+
+    def fill(self, count: int) -> None:
+        """See to it that so many nodes measure, beside the head; those that died are replaced."""
+        measuring = [name for name, node in self.nodes.items() if name != "head" and node.process.poll() is None]
+        for name in measuring[count:]:
+            self.nodes.pop(name).kill()
+        for _ in range(count - len(measuring)):
+            self.start(f"n{next(self.names)}")
 
     def wait_for_head(self) -> None:
         def answers() -> bool:
@@ -181,3 +212,16 @@ def script(text: str, *, name: str = "measurement", **environment: str) -> Work:
     """Work that runs ``text`` as the body of a function that may ``report`` and returns the result."""
     program = PROGRAM.format(body="\n    ".join(text.strip().splitlines()))
     return Work((sys.executable, "-c", program), {}, name, "measuring process", environment)
+
+
+def wait_for_nodes(executor: RayExecutor, count: int) -> None:
+    eventually(lambda: total(executor) == count, within_s=JOIN_S, what=f"{count} nodes measure")
+
+
+def total(executor: RayExecutor) -> int:
+    return sum(group.total for group in executor.groups() if group.kind == "cpu")
+
+
+def run(place: Reservation, text: str, *, index: int = 0, **options: Any) -> Any:
+    options = {"on_message": lambda _message: None, "cancel": threading.Event()} | options
+    return place.run(script(text), index=index, **options)
