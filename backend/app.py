@@ -30,6 +30,7 @@ from backend.routes import (
     comparing,
     health,
     jobs,
+    models,
     projection,
     published,
     structure,
@@ -75,7 +76,19 @@ def create_app(
     app.state.kinds = all_kinds(settings) if kinds is None else kinds
     app.state.executor = executor
     api = APIRouter(prefix="/api/v1")
-    for module in (comparing, benchmarks, jobs, structure, projection, uploads, system, sweeps, verdicts, published):
+    for module in (
+        comparing,
+        benchmarks,
+        jobs,
+        structure,
+        projection,
+        uploads,
+        system,
+        sweeps,
+        verdicts,
+        published,
+        models,
+    ):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router)

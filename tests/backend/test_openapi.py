@@ -61,6 +61,8 @@ EXPECTED = {
     "POST /api/v1/verdicts",
     "GET /api/v1/published/timing",
     "GET /api/v1/published/quality",
+    "GET /api/v1/models/presets",
+    "POST /api/v1/models/estimate",
     "GET /healthz",
     "GET /readyz",
     "GET /metrics",

@@ -29,7 +29,7 @@ from dyad_core.models.records import CandidateCost, LayerRow, ModelCost, ModelEs
 from dyad_core.models.spec import EstimateSpec, Mode
 from dyad_core.surgery import replace_linear
 
-__all__ = ["answer", "estimate"]
+__all__ = ["answer", "estimate", "foretold"]
 
 
 def estimate(
@@ -119,7 +119,7 @@ def answer(spec: EstimateSpec, times: Sequence[PartTime] | None = None, measured
     for mode in spec.modes:
         for variant in spec.variants:
             for n_blocks in spec.n_blocks:
-                candidates.append(_candidate(model, layers, spec, (variant, n_blocks, mode), times, count))
+                candidates.append(_candidate(model, layers, spec, (variant, n_blocks, mode), count))
     found = ModelEstimate(
         spec=spec,
         model_type=model.config.model_type,
@@ -128,8 +128,20 @@ def answer(spec: EstimateSpec, times: Sequence[PartTime] | None = None, measured
         dense=dense,
         candidates=tuple(candidates),
         warnings=tuple(warnings),
-        measured=measured if any(each.predictions for each in candidates) else None,
     )
+    return foretold(found, times or (), measured)
+
+
+def foretold(found: ModelEstimate, times: Sequence[PartTime], measured: str | None = None) -> ModelEstimate:
+    """The same estimate with steps foretold from measured ``times``, for each candidate that they hold, and read with them."""
+    candidates = tuple(
+        replace(
+            each, predictions=() if each.cost is None else predictions(times, each.variant, each.n_blocks, each.mode)
+        )
+        for each in found.candidates
+    )
+    known = measured if any(each.predictions for each in candidates) else None
+    found = replace(found, candidates=candidates, measured=known)
     return replace(found, reading=reading(found))
 
 
@@ -138,7 +150,6 @@ def _candidate(
     layers: tuple[LayerRow, ...],
     spec: EstimateSpec,
     candidate: tuple[Variant, int, Mode],
-    times: Sequence[PartTime] | None,
     count: Any,
 ) -> CandidateCost:
     variant, n_blocks, mode = candidate
@@ -147,10 +158,7 @@ def _candidate(
             cost = _cost(swapped, spec, count)
     except SpecError as error:
         return CandidateCost(variant, n_blocks, mode, None, _alike(error.problems))
-    foretold = predictions(times, variant, n_blocks, mode)
-    return CandidateCost(
-        variant, n_blocks, mode, cost, predictions=foretold, lines=python_lines(spec, variant, n_blocks, mode)
-    )
+    return CandidateCost(variant, n_blocks, mode, cost, lines=python_lines(spec, variant, n_blocks, mode))
 
 
 def _alike(problems: Sequence[Problem]) -> tuple[str, ...]:
