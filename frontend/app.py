@@ -26,6 +26,7 @@ current = st.navigation(
     [
         st.Page("views/layer_lab.py", title="Layer lab", icon=":material/speed:", default=True),
         st.Page("views/crossover.py", title="Crossover", icon=":material/map:"),
+        st.Page("views/models.py", title="Models", icon=":material/model_training:"),
         st.Page("views/structure.py", title="Structure", icon=":material/grid_on:"),
         st.Page("views/reachability.py", title="Reachability", icon=":material/hub:"),
         st.Page("views/weights.py", title="Weights", icon=":material/blur_on:"),

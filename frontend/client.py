@@ -1,7 +1,8 @@
 """A typed client of the REST service.
 
 :class:`ApiClient` is *given* an :class:`httpx.Client`, so a test hands it the client of the real application and both
-sides are checked without a network. What can go wrong is in :mod:`frontend.transport`.
+sides are checked without a network. The calls about whole models are in :mod:`frontend.client_models`; what can go wrong
+is in :mod:`frontend.transport`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO, Literal, cast
 
 import httpx
 
+from frontend.client_models import ModelCalls
 from frontend.schemas import (
     ConnectivityJson,
     GeometryJson,
@@ -24,7 +26,7 @@ from frontend.schemas_chain import AdviceJson, ReachabilityJson
 from frontend.schemas_sweep import SweepPage, SweepRecord
 from frontend.schemas_verdict import ComparedJson, PublishedTimingJson, VerdictJson
 from frontend.schemas_weights import JobLogJson, JobRecord, UploadJson, UploadPage
-from frontend.transport import ApiProblemError, BackendError, BackendUnreachableError, Transport
+from frontend.transport import ApiProblemError, BackendError, BackendUnreachableError
 
 __all__ = ["ApiClient", "ApiProblemError", "BackendError", "BackendUnreachableError", "connect", "connections"]
 
@@ -42,7 +44,7 @@ def connect(address: str, token: str | None = None) -> ApiClient:
     return ApiClient(connections(address), token)
 
 
-class ApiClient(Transport):
+class ApiClient(ModelCalls):
     """Calls of the service, one method each. Every method may raise :class:`BackendError`."""
 
     # --- runs --------------------------------------------------------------------------------

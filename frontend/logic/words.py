@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime
 
 __all__ = [
+    "as_it_is",
     "count",
     "data_size",
     "duration",
@@ -99,8 +100,13 @@ def formula(text: str) -> str:
 def problem_sentence(field: str, rule: str, received: object, suggestion: str) -> str:
     """Word one wrong field as sentences: field, rule, what came, what would do (Markdown)."""
     came = "" if received is None else f" (received `{received}`)"
-    advice = f" {suggestion[0].upper()}{suggestion[1:]}." if suggestion else ""
-    return _counted(f"**{field}** {rule}{came}.{advice}")
+    advice = f" {as_it_is(suggestion[0].upper() + suggestion[1:])}." if suggestion else ""
+    return _counted(f"**{field}** {as_it_is(rule)}{came}.{advice}")
+
+
+def as_it_is(text: str) -> str:
+    """Keep Markdown from reading the stars of a pattern of names as emphasis."""
+    return text.replace("*", "\\*")
 
 
 def _counted(sentence: str) -> str:
