@@ -18,7 +18,7 @@ SYSTEM = {
     "implementations": [{"name": "eager", "summary": "by hand"}],
     "limits": {},
 }
-FOUND = "its linear layers are 24 × encoder.layer.*.output.dense; as names=['*.output.dense']"
+FOUND = "12 × encoder.layer.*.intermediate.dense (768 → 3072); 12 × encoder.layer.*.output.dense (3072 → 768)"
 
 
 class MadeService:
@@ -72,8 +72,8 @@ class MadeService:
         if path == "/models/estimate":
             spec = EstimateSpec.from_dict(body)
             if isinstance(spec.config, dict) and spec.config["model_type"] != "opt" and not spec.names:
-                rule = f"must say which layers to replace: {spec.config['model_type']!r} is not known"
-                raise SpecError([Problem("names", rule, None, FOUND)])
+                rule = f"must be given: the feed-forward layers of 'vit' are not known here. It has {FOUND}"
+                raise SpecError([Problem("names", rule, "none", "name those to replace, as names=['*.dense']")])
             return made_estimate(spec, measured=self.job is not None).to_dict()
         self.job = made_job(ModelSpec.from_dict(body))
         return self.job

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,10 @@ from frontend.logic import words
 from frontend.logic.models_cost import kind_words
 from frontend.schemas_models import LayerRowJson
 
-__all__ = ["Group", "group_records", "groups_of", "layers_sentence", "pattern_of"]
+__all__ = ["Group", "found_records", "group_records", "groups_of", "layers_sentence", "pattern_of"]
+
+_FOUND = re.compile(r"(\d+) × (\S+) \((\d+ → \d+)\)")
+"""How the service lists layers in the sentence about an architecture that it does not know."""
 
 
 @dataclass(frozen=True)
@@ -81,4 +85,14 @@ def group_records(groups: Sequence[Group]) -> list[dict[str, Any]]:
             "n_blocks that fit": ", ".join(str(n) for n in group.legal_n_blocks),
         }
         for group in groups
+    ]
+
+
+def found_records(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return one record per group of layers that a refusal lists; none where it is about something else."""
+    return [
+        {"layers": int(count), "name": name, "sizes": sizes}
+        for error in errors
+        if error.get("field") == "names"
+        for count, name, sizes in _FOUND.findall(str(error.get("rule")))
     ]

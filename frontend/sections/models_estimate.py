@@ -20,7 +20,7 @@ from frontend.logic.models_cost import (
     kind_records,
     memory_records,
 )
-from frontend.logic.models_layers import Group, group_records, groups_of, layers_sentence
+from frontend.logic.models_layers import Group, found_records, group_records, groups_of, layers_sentence
 from frontend.logic.models_request import command_line, curl, estimate_request, measure_request
 from frontend.logic.models_words import spec_line
 from frontend.schemas_models import EstimateJson, ModelRecord
@@ -33,6 +33,7 @@ from frontend.settings import public_api_url
 
 __all__ = ["estimate_view"]
 
+_TIMES = st.column_config.NumberColumn("layers", format="%d ×", width="small")
 MEMORY_VIEWS = {"training": "training step", "generating": "generating"}
 
 
@@ -50,7 +51,10 @@ def estimate_view(record: ModelRecord | None) -> None:
     except ApiProblemError as error:
         if error.wants_token:
             raise
+        found_layers = found_records(error.errors)
+        _offer([record["name"] for record in found_layers])
         show_problem(error, heading="**This model cannot be estimated:**")
+        _found(found_layers)
         _same_question(asked)
         return
     _show(found, record)
@@ -62,9 +66,31 @@ def _after(record: ModelRecord | None) -> str:
     return f"{record['id']} {record['status']}" if record is not None else ""
 
 
+def _offer(patterns: Sequence[str]) -> None:
+    """Let the control above offer these names; it was drawn before they were known."""
+    names = list(dict.fromkeys(patterns))
+    if st.session_state.get("models.patterns", []) != names:
+        st.session_state["models.patterns"] = names
+        st.rerun()
+
+
+def _found(records: Sequence[Mapping[str, Any]]) -> None:
+    """The layers of an architecture that is not known, to choose from."""
+    if not records:
+        return
+    st.markdown("**Its linear layers**: choose what to replace under *layers to replace* above.")
+    st.dataframe(
+        pd.DataFrame(records),
+        hide_index=True,
+        column_config={"layers": _TIMES, "name": st.column_config.TextColumn("name", width="large")},
+        alt="The linear layers of the model: "
+        + "; ".join(f"{each['layers']} × {each['name']}, {each['sizes']}" for each in records),
+    )
+
+
 def _show(found: EstimateJson, record: ModelRecord | None) -> None:
     rows, groups = cost_rows(found), groups_of(found["layers"])
-    st.session_state["models.patterns"] = list(dict.fromkeys(group.pattern for group in groups))
+    _offer([group.pattern for group in groups])
     if found.get("reading"):
         st.markdown(f"### {found['reading']}")
     st.caption(f"{found['name']} · {spec_line(found['spec'])}")
@@ -149,7 +175,7 @@ def _layers(groups: Sequence[Group]) -> None:
         pd.DataFrame(group_records(groups)),
         hide_index=True,
         column_config={
-            "layers": st.column_config.NumberColumn("layers", format="%d ×", width="small"),
+            "layers": _TIMES,
             "name": st.column_config.TextColumn("name", width=330),
             "becomes": st.column_config.TextColumn("becomes", width=220),
             "parameters of all": st.column_config.NumberColumn("parameters of all", format="localized"),
