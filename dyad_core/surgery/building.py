@@ -127,7 +127,7 @@ def built_layer(
 
 
 def relative_error(layer: FoundLinear, built: DyadLinear) -> float | None:
-    """‖W - projected W‖ / ‖W‖ in the Frobenius norm, in float32 at least; None on ``meta``."""
+    """‖W - projected W‖ / ‖W‖ in the Frobenius norm, in float32 at least; NaN where W is not finite, None on ``meta``."""
     with torch.no_grad():
         weight = _as_linear(layer).weight
         if weight.device.type == "meta":
@@ -135,7 +135,7 @@ def relative_error(layer: FoundLinear, built: DyadLinear) -> float | None:
         dense = _at_least_float32(weight)
         norm = torch.linalg.matrix_norm(dense)
         lost = torch.linalg.matrix_norm(dense - _at_least_float32(built.to_dense()))
-        return float(lost / norm) if norm > 0 else 0.0
+        return 0.0 if norm == 0 else float(lost / norm)
 
 
 def _at_least_float32(weight: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from dyad_core.errors import Problem
-from dyad_core.surgery.finding import FoundLinear, groups
+from dyad_core.surgery.finding import FoundLinear, groups, post_order
 
 __all__ = ["Sharing", "hanging_on", "layer_problem", "nothing_picked"]
 
@@ -37,7 +37,7 @@ class Sharing:
     def __init__(self, model: nn.Module, *, allow_modules: bool = False) -> None:
         """Count the places of every module and parameter."""
         self.allow_modules = allow_modules
-        self.modules = Counter(id(module) for _, module in model.named_modules(remove_duplicate=False))
+        self.modules = Counter(id(module) for _, module in post_order(model))
         # A parameter counts once per module that owns it: a shared module shares its weight too, and is counted above.
         self.weights = Counter(
             weight_identity(parameter)

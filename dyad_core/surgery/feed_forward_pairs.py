@@ -129,9 +129,13 @@ def _owner_problems(name: str, owner: nn.Module, form: PairForm, activation: Act
     if activation is None:
         rule = "must be relu, gelu (the exact one) or silu for a DyadFeedForward"
         problems.append(Problem(field, rule, type(between).__name__, _BY_ITSELF))
-    goes = [(field, between)] + ([(name, owner)] if form.is_whole else [])
-    for place, module in goes:
-        if isinstance(module, nn.Module) and (hooks := hanging_on(module)):
-            rule = f"has {', '.join(hooks)}, which would be lost"
-            problems.append(Problem(place, rule, type(module).__name__, f"take them off, or {_BY_ITSELF}"))
+    lost = {field: hanging_on(between) if isinstance(between, nn.Module) else []}
+    if form.is_whole:
+        known = (form.first, form.activation, form.second)
+        parts = [*owner._modules, *owner._parameters, *owner._buffers]
+        lost[name or "model"] = hanging_on(owner) + [f"the part {part!r}" for part in parts if part not in known]
+    for place, things in lost.items():
+        if things:
+            rule = f"has {', '.join(things)}, which would be lost"
+            problems.append(Problem(place, rule, type(owner).__name__, f"take them off, or {_BY_ITSELF}"))
     return problems

@@ -64,14 +64,16 @@ def find_linears(model: nn.Module) -> tuple[FoundLinear, ...]:
 
 def post_order(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
     """Every module with its full dotted name, children first; shared ones once per place."""
-    for child_name, child in _children(module):
-        yield from post_order(child, f"{name}.{child_name}" if name else child_name)
+    yield from _below(module, name, ())
+
+
+def _below(module: nn.Module, name: str, above: tuple[nn.Module, ...]) -> Iterator[tuple[str, nn.Module]]:
+    path = (*above, module)
+    # named_children lists a module that is registered twice only once. One that holds a module above itself ends there.
+    for child_name, child in module._modules.items():
+        if child is not None and not any(child is one for one in path):
+            yield from _below(child, f"{name}.{child_name}" if name else child_name, path)
     yield name, module
-
-
-def _children(module: nn.Module) -> Iterable[tuple[str, nn.Module]]:
-    # named_children lists a module that is registered twice only once.
-    return [(name, child) for name, child in module._modules.items() if child is not None]
 
 
 def kind_of(module: nn.Module) -> LinearKind | None:
@@ -88,7 +90,8 @@ def sizes_of(module: nn.Module) -> tuple[int, int] | None:
     """(in_features, out_features) of a linear layer or something like it; None for other modules."""
     conv1d = parametrize.type_before_parametrizations(module).__name__ == "Conv1D"
     names = ("nx", "nf") if conv1d else ("in_features", "out_features")
-    first, second = (getattr(module, name, None) for name in names)
+    # Its own attributes only: wrappers answer for what they wrap.
+    first, second = (vars(module).get(name) for name in names)
     return (first, second) if isinstance(first, int) and isinstance(second, int) else None
 
 

@@ -73,6 +73,7 @@ def planned(
         for layer in picked:
             if layer.name not in refused:
                 _add_layer(layer, settings, layers, left, problems)
+        problems += _differing(layers, left)
     if problems:
         raise SpecError(problems)
     if not layers and not pairs:
@@ -111,6 +112,18 @@ def _add_layer(
         left.append(layer)
     else:
         layers.append(PlannedLayer(layer, geometry))
+
+
+def _differing(layers: Sequence[PlannedLayer], left: Sequence[FoundLinear]) -> list[Problem]:
+    """A problem for each place of a shared module that is to become something else than its other places."""
+    first: dict[int, DyadGeometry] = {}
+    rule = "is one module in several places of the model, and must get one structure in all of them"
+    problems = []
+    for planned_layer in layers:
+        layer, geometry = planned_layer.layer, planned_layer.geometry
+        if first.setdefault(id(layer.module), geometry) != geometry:
+            problems.append(Problem(layer.name, rule, (geometry.n_blocks, geometry.variant, geometry.grain)))
+    return problems + [Problem(one.name, rule, "left out by settings") for one in left if id(one.module) in first]
 
 
 def _add_pair(

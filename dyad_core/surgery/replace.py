@@ -7,6 +7,8 @@ or a weight that is in two places (a tied embedding, say) is refused, because re
 from __future__ import annotations
 
 import warnings as python_warnings
+from collections.abc import Sequence
+from math import isnan
 
 from torch import nn
 
@@ -19,7 +21,7 @@ from dyad_core.surgery.fast_paths import encoder_switches, weight_readers
 from dyad_core.surgery.filters import FilterFn
 from dyad_core.surgery.optimizers import stale_optimizers
 from dyad_core.surgery.planning import planned
-from dyad_core.surgery.report import ReplacementReport
+from dyad_core.surgery.report import ReplacedLayer, ReplacementReport
 from dyad_core.surgery.settings import Setting, Settings, SettingsFn
 from dyad_core.surgery.undo import Undo, put
 from dyad_core.surgery.wrapped import wrapping_problems
@@ -88,7 +90,7 @@ def replace_linear(
     builder.build(plan)
 
     names = [layer.name for layer in builder.replaced]
-    warnings = [*plan.warnings, *weight_readers(model, names)]
+    warnings = [*plan.warnings, *_not_finite(builder.replaced), *weight_readers(model, names)]
     switches = encoder_switches(model, names)
     if switches:
         warnings.append(FAST_PATH_OFF)
@@ -103,6 +105,13 @@ def replace_linear(
     model = put(model, builder.placements)
     undo = Undo(builder.placements, switches) if undoable else None
     return model, ReplacementReport(tuple(builder.replaced), plan.skipped, tuple(warnings), undo)
+
+
+def _not_finite(replaced: Sequence[ReplacedLayer]) -> list[str]:
+    names = [
+        row.name or "the model" for row in replaced if row.relative_error is not None and isnan(row.relative_error)
+    ]
+    return [f"the weight of {name} is not finite" for name in names]
 
 
 def _argument_problems(

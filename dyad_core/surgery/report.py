@@ -24,7 +24,8 @@ class ReplacedLayer:
     Attributes:
         name: full dotted name of the dense layer in the model, empty for the model itself.
         geometry: structure of the new weight.
-        relative_error: ‖W - projected W‖ / ‖W‖ in the Frobenius norm; None for fresh weights and on ``meta``.
+        relative_error: ‖W - projected W‖ / ‖W‖ in the Frobenius norm; None for fresh weights and on ``meta``,
+            NaN where W is not finite.
         kind: what it was, or ``"feed_forward"`` where a pair became one module.
         module: full dotted name of the ``DyadLinear`` that holds the weight now; one for all places of a shared layer.
         element_bytes: bytes of one weight.
@@ -51,7 +52,8 @@ class ReplacedLayer:
             "grain": geometry.grain,
             "parameters_before": geometry.dense_parameters,
             "parameters_after": geometry.parameters,
-            "relative_error": self.relative_error,
+            # JSON has no NaN.
+            "relative_error": None if self.relative_error != self.relative_error else self.relative_error,
         }
 
 

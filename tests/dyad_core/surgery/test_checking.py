@@ -169,6 +169,18 @@ def test_a_shared_module_of_which_one_name_is_picked_is_refused() -> None:
         replace_linear(model, filter_fn=filters.named("a"), allow_shared=True)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [lambda name, module: {"n_blocks": 4 if name == "a" else 2}, lambda name, module: None if name == "b" else {}],
+)
+def test_a_shared_module_gets_one_structure_in_all_places(settings) -> None:
+    linear = nn.Linear(8, 8)
+    model = nn.ModuleDict({"a": linear, "b": linear})
+    with pytest.raises(SpecError, match="b: is one module in several places .* must get one structure"):
+        replace_linear(model, filter_fn=everything, allow_shared=True, settings=settings)
+    assert model["a"] is linear
+
+
 def test_a_tie_elsewhere_in_the_model_is_no_obstacle() -> None:
     model = small_model("opt")
     _, report = replace_linear(model, filter_fn=filters.opt_feed_forward)

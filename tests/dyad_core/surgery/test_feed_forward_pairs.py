@@ -179,6 +179,26 @@ def test_hooks_on_what_goes_are_refused() -> None:
             replace_linear(model, filter_fn=filters.feed_forward_of(model_type), feed_forward=True)
 
 
+def test_what_was_added_to_a_module_that_goes_whole_is_refused() -> None:
+    model = small_model("gpt_neox")
+    model.gpt_neox.layers[1].mlp.add_module("adapter", nn.Linear(WIDTH, WIDTH))
+    with pytest.raises(SpecError, match=r"layers\.1\.mlp: has the part 'adapter', which would be lost"):
+        replace_linear(model, filter_fn=filters.gpt_neox_feed_forward, feed_forward=True)
+
+
+@pytest.mark.parametrize("model_type", ["opt", "gpt_neox"])
+def test_both_modes_draw_the_same_fresh_weights(model_type: str) -> None:
+    drawn = []
+    for feed_forward in (False, True):
+        model = small_model(model_type)
+        torch.manual_seed(3)
+        _, report = replace_linear(
+            model, filter_fn=filters.feed_forward_of(model_type), weights="fresh", feed_forward=feed_forward
+        )
+        drawn.append([model.get_submodule(row.module).weight_blocktrans for row in report.replaced])
+    assert all(torch.equal(one, other) for one, other in zip(*drawn, strict=True))
+
+
 def test_both_layers_need_one_n_and_one_grain() -> None:
     model = small_model("opt")
     with pytest.raises(SpecError, match=r"layers.0: must have one n_blocks and one grain .*\[\(4, 1\), \(8, 1\)\]"):

@@ -49,7 +49,9 @@ def test_conv1d_of_transformers_has_its_sizes_the_other_way_round() -> None:
 
 def test_a_class_of_the_same_name_from_elsewhere_is_no_conv1d() -> None:
     class Conv1D(nn.Module):
-        nx, nf = 4, 8
+        def __init__(self) -> None:
+            super().__init__()
+            self.nx, self.nf = 4, 8
 
     assert kind_of(Conv1D()) == "other"
     assert kind_of(nn.Conv1d(4, 8, 1)) is None
@@ -91,3 +93,18 @@ def test_finding_changes_nothing_and_allocates_nothing() -> None:
     before = dict(model.named_parameters())
     assert len(find_linears(model)) == 2
     assert all(parameter is before[name] for name, parameter in model.named_parameters())
+
+
+def test_a_wrapper_that_answers_for_what_it_wraps_is_no_layer() -> None:
+    model = torch.compile(nn.Linear(4, 8), backend="eager")
+    assert model.in_features == 4
+    assert [layer.name for layer in find_linears(model)] == ["_orig_mod"]
+
+
+def test_a_module_that_holds_its_own_parent_is_walked_once() -> None:
+    model = nn.Sequential(nn.Linear(8, 8))
+    model[0].add_module("parent", model)
+    child = nn.Sequential(nn.Linear(8, 8))
+    model.append(child)
+    child.add_module("top", model)
+    assert [layer.name for layer in find_linears(model)] == ["0", "1.0"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 
 import pytest
 import torch
@@ -274,6 +275,16 @@ def test_a_layer_without_weights_loses_nothing() -> None:
         linear.weight.zero_()
     _, report = replace_linear(linear, filter_fn=lambda module, name: True)
     assert report.replaced[0].relative_error == 0.0
+
+
+def test_a_weight_that_is_not_finite_is_told_and_its_error_is_no_number() -> None:
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
+    with torch.no_grad():
+        model[1].weight[0, 0] = float("inf")
+    _, report = replace_linear(model, filter_fn=lambda module, name: True)
+    assert report.warnings == ("the weight of 1 is not finite",)
+    assert math.isnan(report.replaced[1].relative_error)
+    assert report.to_dict()["replaced"][1]["relative_error"] is None
 
 
 def test_a_failure_while_the_new_layers_are_built_leaves_the_model_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
