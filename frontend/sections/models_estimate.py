@@ -23,6 +23,7 @@ from frontend.logic.models_cost import (
 from frontend.logic.models_layers import Group, found_records, group_records, groups_of, layers_sentence
 from frontend.logic.models_request import command_line, curl, estimate_request, measure_request
 from frontend.logic.models_words import spec_line
+from frontend.logic.words import as_it_is
 from frontend.schemas_models import EstimateJson, ModelRecord
 from frontend.sections.backend import show_problem, show_warnings
 from frontend.sections.chart import chart
@@ -92,10 +93,10 @@ def _show(found: EstimateJson, record: ModelRecord | None) -> None:
     rows, groups = cost_rows(found), groups_of(found["layers"])
     _offer([group.pattern for group in groups])
     if found.get("reading"):
-        st.markdown(f"### {found['reading']}")
+        st.markdown(f"### {as_it_is(found['reading'])}")
     st.caption(f"{found['name']} · {spec_line(found['spec'])}")
-    impossible = [f"**{row.label}**: {'; '.join(row.problems)}" for row in rows if row.cost is None]
-    show_warnings([*(found.get("warnings") or []), *impossible])
+    show_warnings(as_it_is(warning) for warning in found.get("warnings") or [])
+    _impossible(rows)
     st.markdown(layers_sentence(groups))
     foot = [f"{found['name']} · {spec_line(found['spec'])}", "computed from the sizes of its layers"]
     left, right = st.columns(2, gap="large")
@@ -107,6 +108,17 @@ def _show(found: EstimateJson, record: ModelRecord | None) -> None:
     _table(rows)
     _layers(groups)
     _code(rows)
+
+
+def _impossible(rows: Sequence[CostRow]) -> None:
+    """Say which candidates cannot be built and why, those with the same reasons together."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        if row.cost is None:
+            alike.setdefault(row.problems, []).append(row.label)
+    for problems, labels in alike.items():
+        lines = "\n".join(f"- {as_it_is(problem)}" for problem in problems)
+        st.warning(f"**{', '.join(labels)} cannot be built:**\n\n{lines}", icon=":material/warning:")
 
 
 def _kinds(rows: Sequence[CostRow], foot: Sequence[str]) -> None:

@@ -101,14 +101,15 @@ def _whole(rows: Sequence[ModelRow], *, note: str, foot: Sequence[str] = (), liv
 
 
 def _show_result(api: ApiClient, record: ModelRecord, result: ModelResult) -> None:
-    st.markdown(f"### {result.get('reading') or 'No reading was made for this measurement.'}")
+    st.markdown(f"### {words.as_it_is(result.get('reading') or 'No reading was made for this measurement.')}")
     said = disturbances(result)
     if said:
         st.warning(
             "**This measurement was not alone on its machine.**\n\n" + "\n".join(f"- {each}." for each in said),
             icon=":material/groups:",
         )
-    show_warnings(quiet_warnings([*(record.get("warnings") or []), *(result.get("warnings") or [])]))
+    warnings = quiet_warnings([*(record.get("warnings") or []), *(result.get("warnings") or [])])
+    show_warnings(words.as_it_is(warning) for warning in warnings)
     _sampling(result)
     note = (
         f"Measured on {environment_line(result['environment'])} · {words.moment(result['created_at'])} · "

@@ -80,10 +80,11 @@ def test_controls_change_the_answer_and_the_address_and_the_address_the_controls
 
 
 def test_what_cannot_be_built_says_why_and_the_others_are_shown(open_page: Open) -> None:
-    page = open_page("models", n_blocks="7,8")
+    page = open_page("models", n_blocks="7,8", variants="it,dt")
 
     assert not page.exception
-    assert "**IT n=7**: in_features of fc1 must be divisible by n_blocks" in texts(page.warning)
+    (warning,) = page.warning
+    assert warning.value.startswith("**IT n=7, DT n=7 cannot be built:**\n\n- in_features of fc1 must be divisible")
     assert "IT n=7 cannot be built" in alts(page)[0]
     assert "swap(model, n_blocks=8" in texts(page.code)
 
