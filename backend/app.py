@@ -30,6 +30,7 @@ from backend.routes import (
     comparing,
     health,
     jobs,
+    model_measurements,
     models,
     projection,
     published,
@@ -88,6 +89,7 @@ def create_app(
         verdicts,
         published,
         models,
+        model_measurements,
     ):
         api.include_router(module.router)
     app.include_router(api)

@@ -22,7 +22,7 @@ from dyad_core.errors import ImplementationError, Problem, SpecError
 from dyad_core.models.records import ModelEstimate, PartTime
 from dyad_core.models.spec import EstimateSpec
 
-__all__ = ["SAME", "estimate_of", "times_for"]
+__all__ = ["SAME", "estimate_now", "estimate_of", "times_for"]
 
 KIND = "model"
 KEPT = 128
@@ -44,6 +44,11 @@ async def estimate_of(spec: EstimateSpec) -> ModelEstimate:
         Refusal: 501 where the packages for models are not installed.
     """
     return await asyncio.get_running_loop().run_in_executor(_thread, _estimate, spec)
+
+
+def estimate_now(spec: EstimateSpec) -> ModelEstimate:
+    """The same for a caller in a thread, which waits."""
+    return _thread.submit(_estimate, spec).result()
 
 
 def _estimate(spec: EstimateSpec) -> ModelEstimate:

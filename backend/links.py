@@ -15,6 +15,7 @@ __all__ = ["install", "linked"]
 API = "/api/v1"
 RUN = f"{API}/benchmarks/{{run_id}}"
 SWEEP = f"{API}/sweeps/{{sweep_id}}"
+MEASUREMENT = f"{API}/models/measurements/{{measurement_id}}"
 JOB = f"{API}/jobs/{{job_id}}"
 UPLOAD = f"{API}/uploads/{{upload_id}}"
 
@@ -30,6 +31,10 @@ SOURCES: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
     (f"{API}/sweeps", "get", "200", FIRST, (SWEEP,)),
     (f"{API}/sweeps/import", "post", "200", ID, (SWEEP,)),
     (f"{API}/sweeps/import", "post", "201", ID, (SWEEP,)),
+    (f"{API}/models/measurements", "post", "202", ID, (MEASUREMENT, JOB)),
+    (f"{API}/models/measurements", "get", "200", FIRST, (MEASUREMENT,)),
+    (f"{API}/models/measurements/import", "post", "200", ID, (MEASUREMENT,)),
+    (f"{API}/models/measurements/import", "post", "201", ID, (MEASUREMENT,)),
     (f"{API}/structure/projection", "post", "202", ID, (JOB,)),
     (f"{API}/jobs", "get", "200", FIRST, (JOB,)),
     (f"{API}/jobs", "post", "202", ID, (JOB,)),

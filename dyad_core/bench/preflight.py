@@ -5,17 +5,19 @@ Rules of the values alone live in :mod:`dyad_core.bench.spec`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 
 from dyad_core.bench.candidates import DTYPES
 from dyad_core.bench.footprint import footprint, human
 from dyad_core.bench.machine import EMULATION
-from dyad_core.bench.spec import BenchmarkSpec
+from dyad_core.bench.spec import BenchmarkSpec, Dtype
 from dyad_core.bench.system import DeviceInfo, SystemInfo, system_info
 from dyad_core.errors import Problem, SpecError
 from dyad_core.ops import registry
 
-__all__ = ["preflight"]
+__all__ = ["device_problem", "implementation_problems", "native_warnings", "preflight"]
 
 
 def preflight(spec: BenchmarkSpec, system: SystemInfo | None = None) -> list[str]:
@@ -34,30 +36,39 @@ def preflight(spec: BenchmarkSpec, system: SystemInfo | None = None) -> list[str
     here = system_info() if system is None else system
     device = here.device(spec.device)
     if device is None:
-        present = ", ".join(found.name for found in here.devices)
-        suggestion = f"devices here: {present}" + "".join(f"; {note}" for note in here.notes)
-        raise SpecError([Problem("device", "must be a device of this machine", spec.device, suggestion)])
-    problems = [*_implementation_problems(spec), *_memory_problems(spec, device)]
+        raise SpecError([device_problem(spec.device, here)])
+    problems = implementation_problems(spec.implementations, spec.device, spec.dtype)
+    problems += _memory_problems(spec, device)
     if problems:
         raise SpecError(problems)
     return _warnings(spec, device, here)
 
 
-def _implementation_problems(spec: BenchmarkSpec) -> list[Problem]:
-    device, dtype = torch.device(spec.device), DTYPES[spec.dtype]
+def device_problem(name: str, system: SystemInfo) -> Problem:
+    """What is wrong with a device that is not here."""
+    present = ", ".join(found.name for found in system.devices)
+    suggestion = f"devices here: {present}" + "".join(f"; {note}" for note in system.notes)
+    return Problem("device", "must be a device of this machine", name, suggestion)
+
+
+def implementation_problems(
+    names: Iterable[str], device_name: str, dtype_name: Dtype, *, field: str = "implementations"
+) -> list[Problem]:
+    """What is wrong with implementations that are unknown or cannot run on this device in this dtype."""
+    device, dtype = torch.device(device_name), DTYPES[dtype_name]
     state = {name: registry.get(name).unavailable(device, dtype) for name in registry.names()}
     usable = ", ".join([registry.AUTO, *(name for name, reason in state.items() if reason is None)])
     problems = []
-    for name in spec.implementations:
+    for name in names:
         if name == registry.AUTO:
             continue
         if name not in state:
             unusable = "".join(f"; {other} cannot: {reason}" for other, reason in state.items() if reason)
-            suggestion = f"those that run on {spec.device} in {spec.dtype}: {usable}{unusable}"
-            problems.append(Problem("implementations", "must be registered implementations", name, suggestion))
+            suggestion = f"those that run on {device_name} in {dtype_name}: {usable}{unusable}"
+            problems.append(Problem(field, "must be registered implementations", name, suggestion))
         elif reason := state[name]:
-            rule = f"must run on {spec.device} in {spec.dtype}, and {name} cannot: {reason}"
-            problems.append(Problem("implementations", rule, name, f"those that can: {usable}"))
+            rule = f"must run on {device_name} in {dtype_name}, and {name} cannot: {reason}"
+            problems.append(Problem(field, rule, name, f"those that can: {usable}"))
     return problems
 
 
@@ -86,14 +97,21 @@ def _warnings(spec: BenchmarkSpec, device: DeviceInfo, system: SystemInfo) -> li
                 f"n_blocks={geometry.n_blocks} with variant {geometry.variant} saves nothing: it {cost} dense; "
                 "savings of a DYAD start at n_blocks=3"
             )
-    if spec.dtype in device.emulated_dtypes:
-        reason = EMULATION.format(dtype=spec.dtype) if device.kind == "cpu" else f"this GPU emulates {spec.dtype}"
-        warnings.append(f"dtype {spec.dtype} is not native here: {reason}; compare dtypes on hardware that has them")
-    if spec.threads is not None and spec.threads > system.cpu_cores:
+    warnings += native_warnings(spec.dtype, spec.threads, device, system)
+    return list(dict.fromkeys(warnings))
+
+
+def native_warnings(dtype: Dtype, threads: int | None, device: DeviceInfo, system: SystemInfo) -> list[str]:
+    """What the machine does not do as it is asked: an emulated dtype, too many threads, memory that cannot be read."""
+    warnings = []
+    if dtype in device.emulated_dtypes:
+        reason = EMULATION.format(dtype=dtype) if device.kind == "cpu" else f"this GPU emulates {dtype}"
+        warnings.append(f"dtype {dtype} is not native here: {reason}; compare dtypes on hardware that has them")
+    if threads is not None and threads > system.cpu_cores:
         warnings.append(
-            f"threads={spec.threads} exceeds the {system.cpu_cores} physical cores this process may use; "
+            f"threads={threads} exceeds the {system.cpu_cores} physical cores this process may use; "
             "threads that wait for a core disturb each other"
         )
     if device.memory_available_bytes is None:
         warnings.append(f"the available memory of {device.name} could not be read, so it was not checked")
-    return list(dict.fromkeys(warnings))
+    return warnings
