@@ -1,7 +1,8 @@
 """Whole models with DYAD in them: presets, cost, and their measured step. Needs ``pip install 'dyad-explorer[models]'``.
 
 The names below are imported when they are first used: what is asked and answered (:mod:`~dyad_core.models.spec`,
-:mod:`~dyad_core.models.records`) and the presets need no transformers, the others say what to install where it is missing.
+:mod:`~dyad_core.models.records`) and the presets need no transformers, the others say what to install where it is missing. Importing
+this package lets transformers' ``from_pretrained`` load models that were saved with DYAD layers.
 """
 
 from __future__ import annotations
@@ -9,24 +10,41 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from dyad_core.models.persistence.registration import register_with_transformers
+
 if TYPE_CHECKING:
     from dyad_core.models.building import build
     from dyad_core.models.configs import read_config
     from dyad_core.models.layers import linear_layers
     from dyad_core.models.presets import PRESETS, Preset
     from dyad_core.models.spec import EstimateSpec, ModelSpec
+    from dyad_core.models.swapping import SwapReport, swap
 
-__all__ = ["PRESETS", "EstimateSpec", "ModelSpec", "Preset", "build", "linear_layers", "read_config"]
+__all__ = [
+    "PRESETS",
+    "EstimateSpec",
+    "ModelSpec",
+    "Preset",
+    "SwapReport",
+    "build",
+    "linear_layers",
+    "read_config",
+    "swap",
+]
 
 _HOMES = {
     "PRESETS": "presets",
     "EstimateSpec": "spec",
     "ModelSpec": "spec",
     "Preset": "presets",
+    "SwapReport": "swapping",
     "build": "building",
     "linear_layers": "layers",
     "read_config": "configs",
+    "swap": "swapping",
 }
+
+register_with_transformers()
 
 
 def __getattr__(name: str) -> Any:

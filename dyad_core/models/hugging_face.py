@@ -1,6 +1,7 @@
-"""The one place that imports transformers, for the parts of this package that need it.
+"""The one place that imports models and configs of transformers, for the parts of this package that need them.
 
-Whoever imports this module where transformers is not installed gets a sentence with the command that installs it.
+Whoever imports this module where transformers is not installed gets a sentence with the command that installs it. The quantizer
+of :mod:`dyad_core.models.persistence` is imported in the middle of transformers' own import, so it asks for less.
 """
 
 from __future__ import annotations
