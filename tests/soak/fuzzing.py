@@ -1,4 +1,4 @@
-"""Requests drawn from the service's own description, sent to it, and held against that description."""
+"""Drawn requests, sent to the service and held against its description; kinds of job that do no work."""
 
 from __future__ import annotations
 
@@ -14,16 +14,13 @@ from fastapi.testclient import TestClient
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import FailureGroup
 
-from backend.jobs.kind import Outcome
-from backend.jobs.kinds.benchmark import BenchmarkKind
-from backend.jobs.kinds.projection import ProjectionKind
-from backend.jobs.kinds.sweep import SweepKind
+from backend.jobs.kind import Outcome, all_kinds
 from backend.settings import Settings
 from dyad_core.bench.reference import FOLDER
 from dyad_core.errors import BenchmarkCancelled, BenchmarkFailed
 from dyad_core.sweep.reference import FOLDER as MAPS
 
-__all__ = ["CHECKED", "Counts", "answered", "kinds_without_work"]
+__all__ = ["Counts", "answered", "kinds_without_work"]
 
 load_all_checks()
 CHECKED = [
@@ -54,19 +51,11 @@ def kinds_without_work(settings: Settings) -> dict[str, Any]:
             raise BenchmarkFailed("it was not to be measured")
         return Outcome(result=result, headline="bundled", warnings=[], environment_digest="1" * 64)
 
-    class Unmeasured(BenchmarkKind):
-        def run(self, spec: dict[str, Any], context: Any) -> Outcome:
-            return end(run, context.cancel)
-
-    class Unswept(SweepKind):
-        def run(self, spec: dict[str, Any], context: Any) -> Outcome:
-            return end(sweep, context.cancel)
-
-    class Unprojected(ProjectionKind):
-        def run(self, spec: dict[str, Any], context: Any) -> Outcome:
-            return end(None, context.cancel)
-
-    return {"benchmark": Unmeasured(), "sweep": Unswept(settings), "projection": Unprojected(settings)}
+    kinds: dict[str, Any] = dict(all_kinds(settings))
+    for name, kind in kinds.items():
+        result = {"benchmark": run, "sweep": sweep}.get(name)
+        kind.run = lambda _spec, context, result=result: end(result, context.cancel)
+    return kinds
 
 
 def answered(client: TestClient, case: schemathesis.Case, headers: dict[str, str] | None = None) -> httpx.Response:
@@ -77,7 +66,9 @@ def answered(client: TestClient, case: schemathesis.Case, headers: dict[str, str
     request.pop("cookies", None)  # no route reads any
     if isinstance(request.get("data"), bytes | str):
         request["content"] = request.pop("data")
-    request["headers"] = {**request.get("headers", {}), **(headers or {})}
+    given = {name.lower() for name in headers or {}}
+    drawn = {name: value for name, value in (request.get("headers") or {}).items() if name.lower() not in given}
+    request["headers"] = {**drawn, **(headers or {})}
     return client.request(**request)
 
 
