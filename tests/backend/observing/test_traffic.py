@@ -1,6 +1,7 @@
 """Requests are counted by template, never by path, and only those worth a line get one."""
 
 import logging
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service_tools import ProcessKind, ended, new_job
 
 from backend.app import create_app
+from backend.observing import traffic
 from backend.observing.traffic import UNKNOWN, route_of
 from backend.settings import Settings
 
@@ -77,8 +79,9 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
 
 
 def test_changes_and_errors_are_lines_and_reads_are_for_debugging(
-    client: TestClient, caplog: pytest.LogCaptureFixture
+    client: TestClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(traffic, "SLOW_S", math.inf)  # on a busy machine any read may be slow
     caplog.set_level(logging.DEBUG, logger="backend.request")
     client.get("/api/v1/jobs?token=hunter2")
     client.get("/nowhere")
@@ -94,6 +97,22 @@ def test_changes_and_errors_are_lines_and_reads_are_for_debugging(
         (logging.WARNING, "GET /broken 500"),
     ]
     assert "hunter2" not in caplog.text
+
+
+def test_a_slow_read_is_a_line_too_unless_it_waits_for_news(
+    client: TestClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traffic, "SLOW_S", 0.0)
+    caplog.set_level(logging.DEBUG, logger="backend.request")
+    client.get("/api/v1/jobs")
+    client.get("/api/v1/jobs/x?wait_s=0.1")
+    client.get("/api/v1/jobs?limit=1&wait_s=0.1")
+
+    assert lines(caplog) == [
+        (logging.INFO, "GET /api/v1/jobs 200"),
+        (logging.INFO, "GET /api/v1/jobs/x 404"),
+        (logging.DEBUG, "GET /api/v1/jobs 200"),
+    ]
 
 
 @pytest.mark.parametrize(
