@@ -6,7 +6,7 @@ rotary embeddings) is saved with the first alone. Layers are alike when their mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from dyad_core.geometry import DyadGeometry
 from dyad_core.models.cost.tally import BlockCost, Tally
 
-__all__ = ["blocks_of", "repeated"]
+__all__ = ["Group", "block_groups", "names_run", "repeated"]
 
 _POSITIONS = frozenset({"layer_idx", "layer_id", "layer_index", "layer_number", "block_idx", "training"})
 """Settings that say which layer it is, not what it is."""
@@ -25,45 +25,70 @@ RUN = 2
 
 
 @dataclass
-class _Group:
-    """Blocks that are alike: what each run cost, and what the last returned."""
+class Group:
+    """Blocks that are alike, by dotted name, in the order of the model."""
+
+    blocks: dict[str, nn.Module] = field(default_factory=dict)
+
+    @property
+    def run(self) -> tuple[str, ...]:
+        """Those that are run; the others cost what the last of these does."""
+        return tuple(self.blocks)[:RUN]
+
+
+def block_groups(model: nn.Module) -> list[Group]:
+    """The blocks of a model, members of each list of modules that is in no other, alike ones together."""
+    groups: dict[Hashable, Group] = {}
+    lists: list[str] = []
+    for name, module in model.named_modules():
+        if isinstance(module, nn.ModuleList) and not any(name.startswith(f"{outer}.") for outer in lists):
+            lists.append(name)
+            for index, block in enumerate(module):
+                groups.setdefault(_signature(block), Group()).blocks[f"{name}.{index}"] = block
+    return list(groups.values())
+
+
+def names_run(model: nn.Module, groups: Sequence[Group]) -> set[str]:
+    """Names of all modules but those in blocks that are not run."""
+    left = {id(block) for group in groups for name, block in group.blocks.items() if name not in group.run}
+    found, waiting = set(), [("", model)]
+    while waiting:
+        name, module = waiting.pop()
+        found.add(name)
+        children = ((f"{name}.{key}" if name else key, child) for key, child in module.named_children())
+        waiting += [(child_name, child) for child_name, child in children if id(child) not in left]
+    return found
+
+
+@contextmanager
+def repeated(groups: Sequence[Group], tally: Tally) -> Iterator[None]:
+    """Let two blocks of each group run meanwhile; the others return what the second returned."""
+    with ExitStack() as undo:
+        for group in groups:
+            done = _Done()
+            for name, block in group.blocks.items():
+                block.forward = _forward(block.forward, name, done, tally)
+                undo.callback(delattr, block, "forward")
+        yield
+
+
+@dataclass
+class _Done:
+    """What each run of a group cost, and what the last returned."""
 
     costs: list[BlockCost] = field(default_factory=list)
     result: Any = None
 
 
-def blocks_of(model: nn.Module) -> dict[str, nn.Module]:
-    """The blocks by dotted name: members of each list of modules that is in no other."""
-    found: dict[str, nn.Module] = {}
-    lists: list[str] = []
-    for name, module in model.named_modules():
-        if isinstance(module, nn.ModuleList) and not any(name.startswith(f"{outer}.") for outer in lists):
-            lists.append(name)
-            found |= {f"{name}.{index}": child for index, child in enumerate(module)}
-    return found
-
-
-@contextmanager
-def repeated(model: nn.Module, tally: Tally) -> Iterator[None]:
-    """Let each block of ``model`` run twice at most meanwhile; the others return what the second returned."""
-    groups: dict[Hashable, _Group] = {}
-    with ExitStack() as undo:
-        for name, block in blocks_of(model).items():
-            group = groups.setdefault(_signature(block), _Group())
-            block.forward = _forward(block.forward, name, group, tally)
-            undo.callback(delattr, block, "forward")
-        yield
-
-
-def _forward(run: Callable[..., Any], name: str, group: _Group, tally: Tally) -> Callable[..., Any]:
+def _forward(run: Callable[..., Any], name: str, done: _Done, tally: Tally) -> Callable[..., Any]:
     def forward(*args: Any, **kwargs: Any) -> Any:
-        if len(group.costs) < RUN:
+        if len(done.costs) < RUN:
             before = tally.mark()
-            group.result = run(*args, **kwargs)
-            group.costs.append(tally.since(before, name, _input_bytes(*args, *kwargs.values())))
+            done.result = run(*args, **kwargs)
+            done.costs.append(tally.since(before, name, _input_bytes(*args, *kwargs.values())))
         else:
-            tally.repeat(group.costs[-1], name)
-        return group.result
+            tally.repeat(done.costs[-1], name)
+        return done.result
 
     return forward
 

@@ -17,7 +17,7 @@ from dyad_core.errors import Problem, SpecError
 from dyad_core.geometry import Variant
 from dyad_core.models.building import build
 from dyad_core.models.configs import BUILD_ERRORS, read_config
-from dyad_core.models.cost.limits import work_problems, work_warnings
+from dyad_core.models.cost.limits import swap_problems, work_problems, work_warnings
 from dyad_core.models.cost.lines import python_lines
 from dyad_core.models.cost.model_cost import model_cost
 from dyad_core.models.cost.prediction import predictions
@@ -103,6 +103,8 @@ def answer(spec: EstimateSpec, times: Sequence[PartTime] | None = None, measured
     if problems := work_problems(spec, model):
         raise SpecError(problems)
     layers = linear_layers(model, spec.names)
+    if problems := swap_problems(spec, layers):
+        raise SpecError(problems)
     warnings = work_warnings(spec, model)
     count = trace
     try:

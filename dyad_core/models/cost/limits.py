@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
 
 from dyad_core.errors import Problem
+from dyad_core.models.records import LayerRow
 from dyad_core.models.spec import EstimateSpec
 
-__all__ = ["work_problems", "work_warnings"]
+__all__ = ["swap_problems", "work_problems", "work_warnings"]
+
+MOST_SWAPS = 16_384
+"""Layers replaced for one answer, over all candidates; a millisecond each."""
 
 MOST_BYTES = 2**62
 WIDEST_ITEM = 8
@@ -31,6 +36,17 @@ def work_problems(spec: EstimateSpec, model: Any) -> list[Problem]:
         rule = "batch and sequence must be such that one activation has less than 2**62 bytes"
         problems.append(Problem("sequence", rule, spec.sequence))
     return problems
+
+
+def swap_problems(spec: EstimateSpec, layers: Sequence[LayerRow]) -> list[Problem]:
+    """What keeps the candidates of ``spec`` from being tried in one go, with these linear layers."""
+    picked = sum(row.picked for row in layers)
+    candidates = len(spec.n_blocks) * len(spec.variants) * len(spec.modes)
+    if picked * candidates <= MOST_SWAPS:
+        return []
+    rule = f"candidates × layers to replace must be at most {MOST_SWAPS:,}"
+    received = f"{candidates} candidates × {picked:,} layers"
+    return [Problem("n_blocks", rule, received, f"ask for {max(1, MOST_SWAPS // picked)} candidates at a time")]
 
 
 def work_warnings(spec: EstimateSpec, model: Any) -> list[str]:

@@ -19,7 +19,7 @@ from torch.func import functional_call
 
 from dyad_core.layers import DyadFeedForward
 from dyad_core.models.cost.activations import SavedBytes
-from dyad_core.models.cost.blocks import repeated
+from dyad_core.models.cost.blocks import Group, block_groups, names_run, repeated
 from dyad_core.models.cost.flops import CountedProducts
 from dyad_core.models.cost.tally import Tally
 
@@ -55,12 +55,15 @@ def trace(model: Any, batch: int, sequence: int) -> Trace:
     Raises:
         Exception: whatever the model's own code raises on tensors without values, where it looks at values.
     """
-    training = model.training
+    training, groups = model.training, block_groups(model)
+    names = names_run(model, groups)
+    seen = _Seen(groups, [(name, module) for name, module in model.named_modules() if name in names])
     try:
         with FakeTensorMode():
-            held = {name: _fake(tensor) for name, tensor in _tensors(model)}
-            trained = _train(model, held, batch, sequence)
-            cached, decode = _generate(model, held, batch, sequence) if model.can_generate() else (Tally(), Tally())
+            held = _held(seen.tensors())
+            trained = _train(model, seen, held, batch, sequence)
+            empty = Tally(), Tally()
+            cached, decode = _generate(model, seen, held, batch, sequence) if model.can_generate() else empty
     finally:
         model.train(training)
     inside = sum(cost.saved_bytes.total() for cost in trained.blocks)
@@ -76,19 +79,36 @@ def trace(model: Any, batch: int, sequence: int) -> Trace:
     )
 
 
-def _train(model: Any, held: dict[str, Tensor], batch: int, sequence: int) -> Tally:
+@dataclass(frozen=True)
+class _Seen:
+    """The modules that are run, by dotted name, and the groups of blocks that the others belong to."""
+
+    groups: list[Group]
+    modules: list[tuple[str, nn.Module]]
+
+    def tensors(self) -> list[tuple[str, Tensor]]:
+        """Parameters and buffers, in each place that they are in."""
+        return [
+            (f"{name}.{key}" if name else key, tensor)
+            for name, module in self.modules
+            for key, tensor in (*module._parameters.items(), *module._buffers.items())
+            if tensor is not None
+        ]
+
+
+def _train(model: Any, seen: _Seen, held: dict[str, Tensor], batch: int, sequence: int) -> Tally:
     tally = Tally()
     tokens = torch.empty(batch, sequence, dtype=torch.long)
     arguments: dict[str, Any] = {"input_ids": tokens, "labels": tokens}
     if model.can_generate():
         arguments["use_cache"] = False
     model.train()
-    with SavedBytes(tally.add_saved, held.values()), _counting(model, tally):
+    with SavedBytes(tally.add_saved, held.values()), _counting(seen, tally):
         functional_call(model, held, (), arguments)
     return tally
 
 
-def _generate(model: Any, held: dict[str, Tensor], batch: int, sequence: int) -> tuple[Tally, Tally]:
+def _generate(model: Any, seen: _Seen, held: dict[str, Tensor], batch: int, sequence: int) -> tuple[Tally, Tally]:
     """Prefill, then one more token."""
     from transformers import DynamicCache
 
@@ -108,17 +128,17 @@ def _generate(model: Any, held: dict[str, Tensor], batch: int, sequence: int) ->
     with torch.no_grad():
         for tally, width in zip(tallies, (sequence, 1), strict=True):
             tokens = torch.empty(batch, width, dtype=torch.long)
-            with _counting(model, tally):
+            with _counting(seen, tally):
                 functional_call(model, held, (), {"input_ids": tokens, "past_key_values": cache, "use_cache": True})
     return tallies
 
 
 @contextmanager
-def _counting(model: nn.Module, tally: Tally) -> Iterator[None]:
+def _counting(seen: _Seen, tally: Tally) -> Iterator[None]:
     """Know which module runs, run equal blocks twice, count products."""
     with ExitStack() as stack:
         pairs: list[str] = []
-        for name, module in model.named_modules():
+        for name, module in seen.modules:
             if any(name.startswith(f"{pair}.") for pair in pairs):
                 continue  # hooks inside would make it compute layer by layer
             if isinstance(module, DyadFeedForward):
@@ -129,13 +149,15 @@ def _counting(model: nn.Module, tally: Tally) -> Iterator[None]:
             )
             for handle in handles:
                 stack.callback(handle.remove)
-        stack.enter_context(repeated(model, tally))
+        stack.enter_context(repeated(seen.groups, tally))
         stack.enter_context(CountedProducts(tally.add_flops))
         yield
 
 
-def _tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
-    return [*model.named_parameters(), *model.named_buffers()]
+def _held(tensors: list[tuple[str, Tensor]]) -> dict[str, Tensor]:
+    """Tensors without memory in place of these, one for each that is tied."""
+    made = {id(tensor): _fake(tensor) for _, tensor in tensors}
+    return {name: made[id(tensor)] for name, tensor in tensors}
 
 
 def _fake(tensor: Tensor) -> Tensor:

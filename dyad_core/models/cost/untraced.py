@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from dyad_core.layers import DyadLinear
-from dyad_core.models.cost.blocks import blocks_of
+from dyad_core.models.cost.blocks import block_groups
 from dyad_core.models.cost.tracing import Trace
 from dyad_core.surgery.finding import find_linears
 
@@ -27,7 +27,7 @@ def untraced(model: nn.Module, batch: int, sequence: int) -> Trace:
         item = next(module.parameters()).element_size()
         flops[layer.name] = 2 * tokens * weights
         saved[layer.name] = tokens * layer.in_features * item
-    blocks = tuple(f"{name}." for name in blocks_of(model))
+    blocks = tuple(f"{name}." for group in block_groups(model) for name in group.blocks)
     return Trace(
         flops=flops,
         saved_bytes=saved,
