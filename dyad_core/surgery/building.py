@@ -41,11 +41,12 @@ class Builder:
     _made: dict[int, tuple[DyadLinear, str]] = field(default_factory=dict)
 
     def build(self, plan: Plan) -> None:
-        """Build all that the plan asks for."""
-        for layer in plan.layers:
-            self._layer(layer)
-        for pair in plan.pairs:
-            self._pair(pair)
+        """Build all that the plan asks for, fit for training even where the caller is in ``torch.inference_mode``."""
+        with torch.inference_mode(mode=False):
+            for layer in plan.layers:
+                self._layer(layer)
+            for pair in plan.pairs:
+                self._pair(pair)
 
     def _layer(self, planned: PlannedLayer) -> None:
         layer = planned.layer
@@ -99,31 +100,31 @@ def built_layer(
     """
     dense = _as_linear(layer)
     if weights == "projected" and dense.weight.device.type != "meta":
-        projected = DyadLinear.from_linear(
+        new = DyadLinear.from_linear(
             dense,
             n_blocks=geometry.n_blocks,
             variant=geometry.variant,
             grain=geometry.grain,
             implementation=implementation,
         )
-        projected.init = init
-        return projected
-    fresh = DyadLinear(
-        geometry.in_features,
-        geometry.out_features,
-        dense.bias is not None,
-        dense.weight.device,
-        dense.weight.dtype,
-        n_blocks=geometry.n_blocks,
-        variant=geometry.variant,
-        grain=geometry.grain,
-        init=init,
-        implementation=implementation,
-    )
-    for name, parameter in fresh.named_parameters(recurse=False):
-        old = dense.bias if name == "bias" else dense.weight
-        parameter.requires_grad_(old.requires_grad)
-    return fresh.train(dense.training)
+        new.init = init
+    else:
+        new = DyadLinear(
+            geometry.in_features,
+            geometry.out_features,
+            dense.bias is not None,
+            dense.weight.device,
+            dense.weight.dtype,
+            n_blocks=geometry.n_blocks,
+            variant=geometry.variant,
+            grain=geometry.grain,
+            init=init,
+            implementation=implementation,
+        )
+    held = dict(layer.module.named_parameters(recurse=False))
+    for name, parameter in new.named_parameters(recurse=False):
+        parameter.requires_grad_(held["bias" if name == "bias" else "weight"].requires_grad)
+    return new.train(layer.module.training)
 
 
 def relative_error(layer: FoundLinear, built: DyadLinear) -> float | None:
@@ -143,12 +144,12 @@ def _at_least_float32(weight: Tensor) -> Tensor:
 
 
 def _as_linear(layer: FoundLinear) -> nn.Linear:
-    """The layer itself, or a ``Conv1D`` seen as ``nn.Linear``: the same memory, its weight transposed."""
+    """The layer itself, or a ``Conv1D`` seen as ``nn.Linear``: the same memory, its weight transposed. To be read only."""
     if isinstance(layer.module, nn.Linear):
         return layer.module
     seen = nn.Linear(layer.in_features, layer.out_features, layer.has_bias, device="meta")
     held = dict(layer.module.named_parameters(recurse=False))
-    seen.weight = nn.Parameter(held["weight"].detach().t(), requires_grad=held["weight"].requires_grad)
+    seen.weight = nn.Parameter(held["weight"].detach().t(), requires_grad=False)
     if "bias" in held:
         seen.bias = held["bias"]
-    return seen.train(layer.module.training)
+    return seen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -23,6 +23,7 @@ _HOOKS = (
     "_load_state_dict_pre_hooks",
     "_load_state_dict_post_hooks",
 )
+_REGISTERED = ("_modules", "_parameters", "_buffers")
 _MOST_GROUPS = 24
 
 
@@ -45,11 +46,20 @@ class Sharing:
             for parameter in module._parameters.values()
             if parameter is not None
         )
+        self.held = _held_besides(model)
 
     def problem(self, layer: FoundLinear, picked: Counter[int]) -> Problem | None:
         """Why ``layer`` must not be replaced, or None. ``picked`` counts picked places by the id of the module."""
         module = layer.module
         places = self.modules[id(module)]
+        for thing in (module, *module._parameters.values()):
+            if thing is not None and (holder := self.held.get(id(thing))) is not None:
+                rule = (
+                    f"is held in {holder} as well, outside of the modules and parameters, and would stay there as it is"
+                )
+                return Problem(
+                    _field(layer), rule, "a shared layer", "leave it out in filter_fn, or clear that attribute"
+                )
         tied = any(self.weights[weight_identity(p)] > 1 for p in module._parameters.values() if p is not None)
         if tied or (places > 1 and not self.allow_modules):
             rule = "shares its module or weight with another place of the model, and replacing one would untie them"
@@ -58,11 +68,38 @@ class Sharing:
                 if tied
                 else "leave it out in filter_fn, or allow_shared=True replaces it everywhere"
             )
-            return Problem(layer.name, rule, "a shared layer", hint)
+            return Problem(_field(layer), rule, "a shared layer", hint)
         if places > picked[id(module)]:
             rule = f"is in {places} places of the model, and filter_fn picks only {picked[id(module)]} of them"
-            return Problem(layer.name, rule, "a shared layer", "pick all of its names, or none")
+            return Problem(_field(layer), rule, "a shared layer", "pick all of its names, or none")
         return None
+
+
+def _held_besides(model: nn.Module) -> dict[int, str]:
+    """Modules and parameters, by id, that plain attributes of some module hold: in a list, say, that its forward goes through."""
+    found: dict[int, str] = {}
+    for name, module in model.named_modules():
+        for attribute, value in vars(module).items():
+            if attribute in _REGISTERED:
+                continue
+            for thing in _inside(value):
+                if isinstance(thing, nn.Module | nn.Parameter):
+                    found.setdefault(id(thing), f"the attribute {attribute!r} of {name or type(module).__name__}")
+    return found
+
+
+def _inside(value: object) -> Iterator[object]:
+    """What an attribute holds: itself, or what is in a list, tuple, set or dictionary, one level down."""
+    if isinstance(value, list | tuple | set | frozenset):
+        yield from value
+    elif isinstance(value, dict):
+        yield from value.values()
+    else:
+        yield value
+
+
+def _field(layer: FoundLinear) -> str:
+    return layer.name or "model"
 
 
 def weight_identity(weight: Tensor) -> Hashable:
@@ -77,20 +114,22 @@ def layer_problem(layer: FoundLinear) -> Problem | None:
     module = layer.module
     if lost := lost_parts(module):
         rule = f"has {', '.join(lost)}, which would be lost"
-        return Problem(layer.name, rule, type(module).__name__, "take them off before the replacement, or leave it out")
+        return Problem(
+            _field(layer), rule, type(module).__name__, "take them off before the replacement, or leave it out"
+        )
     weight = getattr(module, "weight", None)
     shape = (layer.out_features, layer.in_features)
     wanted = shape if layer.kind == "linear" else shape[::-1]
     if not isinstance(weight, nn.Parameter):
-        return Problem(layer.name, "must have its weight as a parameter", type(weight).__name__)
+        return Problem(_field(layer), "must have its weight as a parameter", type(weight).__name__)
     if type(weight.data) is not Tensor:
         rule = "must have a plain tensor as its weight, not a sharded or quantised one"
-        return Problem(layer.name, rule, type(weight.data).__name__, "replace layers first")
+        return Problem(_field(layer), rule, type(weight.data).__name__, "replace layers first")
     if tuple(weight.shape) != wanted:
-        return Problem(layer.name, f"must have a weight of shape {wanted}, as its sizes say", tuple(weight.shape))
+        return Problem(_field(layer), f"must have a weight of shape {wanted}, as its sizes say", tuple(weight.shape))
     if not weight.dtype.is_floating_point or weight.element_size() < 2:
         rule = "must have a weight of float64, float32, bfloat16 or float16; a quantised layer is not replaced"
-        return Problem(layer.name, rule, str(weight.dtype), "load the model without quantisation")
+        return Problem(_field(layer), rule, str(weight.dtype), "load the model without quantisation")
     return None
 
 

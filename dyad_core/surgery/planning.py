@@ -59,8 +59,9 @@ def planned(
     picked, skipped = _picked(found, filter_fn)
     sharing = Sharing(model, allow_modules=allow_shared)
     places = Counter(id(layer.module) for layer in picked)
-    problems = [problem for layer in picked if (problem := sharing.problem(layer, places) or layer_problem(layer))]
-    refused = {problem.field for problem in problems}
+    against = {layer.name: sharing.problem(layer, places) or layer_problem(layer) for layer in picked}
+    problems = [problem for problem in against.values() if problem is not None]
+    refused = {name for name, problem in against.items() if problem is not None}
     layers: list[PlannedLayer] = []
     pairs: list[PlannedPair] = []
     left: list[FoundLinear] = []

@@ -1,4 +1,4 @@
-"""Models that must not be swapped as they are: quantised, wrapped by PEFT, or spread over processes.
+"""Models that must not be swapped as they are: quantised, wrapped by PEFT, spread over processes, or scripted.
 
 All are recognised by the names of their classes and attributes, so none of these packages is needed.
 """
@@ -20,7 +20,7 @@ OWN_METHOD = "dyad"
 
 _QUANTISED_MODULES = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized")
 _QUANTISED_PACKAGES = ("bitsandbytes", "auto_gptq", "gptqmodel", "awq", "hqq", "eetq", "quanto", "optimum", "torchao")
-_DISTRIBUTED = ("DistributedDataParallel", "FullyShardedDataParallel", "DataParallel", "DeepSpeedEngine")
+_DISTRIBUTED = ("DistributedDataParallel", "FullyShardedDataParallel", "FSDPModule", "DataParallel", "DeepSpeedEngine")
 
 
 def wrapping_problems(model: nn.Module) -> list[Problem]:
@@ -37,6 +37,11 @@ def wrapping_problems(model: nn.Module) -> list[Problem]:
             _is_distributed,
             "is wrapped for several processes, and what wraps it holds the parameters that would go",
             "replace layers first and wrap the result",
+        ),
+        (
+            _is_scripted,
+            "is compiled by torch.jit, which fixes its layers",
+            "replace layers first and script the result",
         ),
     )
     problems = []
@@ -74,5 +79,12 @@ def _is_peft(module: nn.Module) -> bool:
 
 
 def _is_distributed(module: nn.Module) -> bool:
-    cls = type(module)
-    return cls.__name__ in _DISTRIBUTED and (is_from(cls, "torch") or is_from(cls, "deepspeed"))
+    # fully_shard gives a module a new class, of which FSDPModule is a base.
+    return any(
+        cls.__name__ in _DISTRIBUTED and (is_from(cls, "torch") or is_from(cls, "deepspeed"))
+        for cls in type(module).__mro__
+    )
+
+
+def _is_scripted(module: nn.Module) -> bool:
+    return any(cls.__name__ == "ScriptModule" and is_from(cls, "torch") for cls in type(module).__mro__)

@@ -208,3 +208,46 @@ def test_a_model_of_many_kinds_is_listed_up_to_a_limit() -> None:
     with pytest.raises(SpecError, match="and 76 kinds more") as error:
         replace_linear(model, filter_fn=lambda module, name: False)
     assert len(str(error.value)) < 2000
+
+
+class Hidden(nn.Module):
+    """Keeps its layer a second time, where no walk over modules sees it."""
+
+    def __init__(self, keep) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+        self.other = nn.Linear(8, 8)
+        self.also = keep(self.fc)
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [lambda fc: [fc], lambda fc: (0, fc), lambda fc: {"fc": fc}, lambda fc: [fc.weight], lambda fc: {fc.bias}],
+)
+def test_a_layer_that_a_plain_attribute_holds_as_well_is_refused(keep) -> None:
+    model = nn.Sequential(Hidden(keep))
+    with pytest.raises(SpecError, match=r"0\.fc: is held in the attribute 'also' of 0 as well, outside of the modules"):
+        replace_linear(model, filter_fn=everything)
+    _, report = replace_linear(model, filter_fn=filters.named("0.other"))
+    assert len(report.replaced) == 1
+
+
+def test_problems_of_a_root_are_those_of_the_model() -> None:
+    with pytest.raises(SpecError, match=r"^model: has hooks \(forward_pre_hooks, .*, the part 'weight_u'"):
+        replace_linear(nn.utils.spectral_norm(nn.Linear(8, 8)), filter_fn=everything)
+
+
+def test_a_replacement_in_inference_mode_can_be_trained() -> None:
+    model = nn.Sequential(nn.Linear(8, 8))
+    with torch.inference_mode():
+        replace_linear(model, filter_fn=everything)
+    model(torch.randn(2, 8)).sum().backward()
+    assert model[0].weight_blocktrans.grad is not None
+
+
+def test_a_model_made_in_inference_mode_can_be_replaced() -> None:
+    with torch.inference_mode():
+        model = nn.Sequential(nn.Linear(8, 8), small_model("gpt2").transformer.h[0].mlp.c_fc)
+    _, report = replace_linear(model, filter_fn=everything)
+    assert all(row.relative_error > 0 for row in report.replaced)
+    model[0](torch.randn(2, 8)).sum().backward()

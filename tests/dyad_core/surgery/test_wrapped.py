@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from small_models import small_model
-from torch import nn
+from torch import distributed, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from transformers import BitsAndBytesConfig
 
 from dyad_core import SpecError, replace_linear
@@ -109,3 +111,24 @@ def test_torch_compile_wraps_a_model_that_can_still_be_swapped() -> None:
     torch.testing.assert_close(after, x @ inner[0].to_dense().T + inner[0].bias)
     report.undo(swapped)
     assert torch.equal(swapped(x), before)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_scripted_model_is_refused() -> None:
+    model = torch.jit.script(nn.Sequential(nn.Linear(8, 8)))
+    with pytest.raises(SpecError, match="model: is compiled by torch.jit, which fixes its layers"):
+        replace_linear(model, filter_fn=everything)
+
+
+def test_a_model_that_fully_shard_took_is_refused(tmp_path) -> None:
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meeting", rank=0, world_size=1)
+    try:
+        for shard in (lambda model: model, lambda model: model[0]):
+            model = nn.Sequential(nn.Linear(8, 8))
+            fully_shard(shard(model), mesh=init_device_mesh("cpu", (1,)))
+            refused(model, "model: is wrapped for several processes.*received 'FSDP")
+        refused(
+            nn.parallel.DistributedDataParallel(nn.Sequential(nn.Linear(8, 8))), "received 'DistributedDataParallel'"
+        )
+    finally:
+        distributed.destroy_process_group()
