@@ -15,32 +15,46 @@ from dyad_core.models.persistence.registration import register_with_transformers
 if TYPE_CHECKING:
     from dyad_core.models.building import build
     from dyad_core.models.configs import read_config
+    from dyad_core.models.cost.estimate import estimate
     from dyad_core.models.layers import linear_layers
+    from dyad_core.models.measuring import run_model
+    from dyad_core.models.original import load_original_model
     from dyad_core.models.presets import PRESETS, Preset
+    from dyad_core.models.records import ModelEstimate, ModelRun
     from dyad_core.models.spec import EstimateSpec, ModelSpec
     from dyad_core.models.swapping import SwapReport, swap
 
 __all__ = [
     "PRESETS",
     "EstimateSpec",
+    "ModelEstimate",
+    "ModelRun",
     "ModelSpec",
     "Preset",
     "SwapReport",
     "build",
+    "estimate",
     "linear_layers",
+    "load_original_model",
     "read_config",
+    "run_model",
     "swap",
 ]
 
 _HOMES = {
     "PRESETS": "presets",
     "EstimateSpec": "spec",
+    "ModelEstimate": "records",
+    "ModelRun": "records",
     "ModelSpec": "spec",
     "Preset": "presets",
     "SwapReport": "swapping",
     "build": "building",
+    "estimate": "cost.estimate",
     "linear_layers": "layers",
+    "load_original_model": "original",
     "read_config": "configs",
+    "run_model": "measuring",
     "swap": "swapping",
 }
 
