@@ -236,12 +236,7 @@ def _parts(spec: ModelSpec) -> tuple[PartTime, ...]:
     parts = []
     for pass_ in spec.passes:
         dense = PASS_MS[pass_]
-        kept = (
-            ("rest_of_block", blocks, 0.2),
-            ("embedding", 1, 0.03),
-            ("head_and_loss", 1, 0.1),
-            ("optimizer", 1, 0.05),
-        )
+        kept = (("rest_of_block", blocks, 0.2), ("outside_of_blocks", 1, 0.13), ("optimizer_rest", 1, 0.05))
         parts += [_part(name, pass_, None, None, None, count, share * dense / count) for name, count, share in kept]
         parts.append(_part("feed_forward", pass_, "dense", None, None, blocks, 0.62 * dense / blocks))
         for variant in spec.variants:

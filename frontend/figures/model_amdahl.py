@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -12,6 +13,7 @@ import plotly.graph_objects as go
 from frontend.figures.model_marks import PASSES
 from frontend.figures.style import NEUTRAL, VARIANTS, Mark, factor_ticks, faint, figure_of
 from frontend.logic import words
+from frontend.logic.run_words import pass_words
 from frontend.schemas_models import PredictionJson
 
 __all__ = ["Point", "amdahl_alt", "amdahl_figure", "point_records"]
@@ -32,22 +34,17 @@ class Point:
 
 
 def amdahl_figure(points: Sequence[Point]) -> go.Figure:
-    """Draw the speed-up of the whole over that of the replaced layers: a curve and its ceiling per pass.
+    """Draw the speed-up of the whole over that of the replaced layers, for the share that they have in one pass.
 
-    Open marks are predicted and lie on the curve; filled ones with an interval are measured.
+    Open marks are predicted and lie on the curve; filled ones with an interval are measured. The dotted line is the
+    ceiling: layers that cost nothing.
     """
-    passes = list(dict.fromkeys(point.prediction["pass"] for point in points))
     low, high = _reach([point.prediction["replaced_speedup"] for point in points])
     bottom, top = _heights(points)
-    traces: list[dict[str, Any]] = []
-    for name in passes:
-        own = [point for point in points if point.prediction["pass"] == name]
-        traces.append(_curve(name, own[0].prediction, low, high))
-        traces.append(_ceiling(own[0].prediction, low, high, top))
-    traces += [_predicted(points, passes), *_measured(points)]
+    first = points[0].prediction
     ticks_x, ticks_y = factor_ticks(low, high), factor_ticks(bottom, top)
     return figure_of(
-        traces,
+        [_curve(first, low, high), _ceiling(first, low, high), _predicted(points), *_measured(points)],
         height=420,
         margin={"t": 84},
         xaxis={
@@ -82,19 +79,16 @@ def amdahl_figure(points: Sequence[Point]) -> go.Figure:
 
 
 def _reach(speedups: Sequence[float]) -> tuple[float, float]:
-    return min(0.5, *(0.8 * each for each in speedups)), max(4.0, *(1.5 * each for each in speedups))
+    # Room on the left for the name of the first mark, and on the right to see the curve bend.
+    return min(0.5, *(0.4 * each for each in speedups)), max(4.0, *(1.5 * each for each in speedups))
 
 
 def _heights(points: Sequence[Point]) -> tuple[float, float]:
-    known = [
-        value
-        for point in points
-        for value in (point.prediction["speedup"], point.measured, point.low, point.high)
-        if value
-    ]
+    """From the marks and the ceiling; a wide interval may leave the picture."""
+    known = [value for point in points for value in (point.prediction["speedup"], point.measured) if value]
     highest = max(known)
     ceilings = [point.prediction["ceiling"] for point in points if point.prediction["ceiling"] <= 3 * highest]
-    return min(0.7, *(0.9 * each for each in known)), max([2.0, 1.25 * highest, *(1.25 * each for each in ceilings)])
+    return min(0.7, *(0.8 * each for each in known)), max([1.5, 1.25 * highest, *(1.25 * each for each in ceilings)])
 
 
 def whole(share: float, speedup: float) -> float:
@@ -102,8 +96,8 @@ def whole(share: float, speedup: float) -> float:
     return 1.0 / ((1.0 - share) + share / speedup)
 
 
-def _curve(name: str, prediction: PredictionJson, low: float, high: float) -> dict[str, Any]:
-    mark = _pass_mark(name)
+def _curve(prediction: PredictionJson, low: float, high: float) -> dict[str, Any]:
+    mark = PASSES.get(prediction["pass"]) or Mark(prediction["pass"].replace("_", " "), "#0072B2", "circle")
     share = prediction["replaced_share"]
     steps = [low * (high / low) ** (at / POINTS) for at in range(POINTS + 1)]
     return {
@@ -112,41 +106,32 @@ def _curve(name: str, prediction: PredictionJson, low: float, high: float) -> di
         "name": f"{mark.name}: replaced share {words.percent(share)}",
         "x": steps,
         "y": [whole(share, step) for step in steps],
-        "line": {"color": mark.color, "width": 2.5, "dash": mark.hatch},
+        "line": {"color": faint(NEUTRAL, 0.8), "width": 2.5},
         "hovertemplate": f"{mark.name}, f = {share:.2f}<br>layers %{{x:.3g}}x, whole %{{y:.3g}}x<extra></extra>",
     }
 
 
-def _ceiling(prediction: PredictionJson, low: float, high: float, top: float) -> dict[str, Any]:
-    """Where the curve goes when the layers cost nothing; left out where it lies above the picture."""
+def _ceiling(prediction: PredictionJson, low: float, high: float) -> dict[str, Any]:
     ceiling = prediction["ceiling"]
-    mark = _pass_mark(prediction["pass"])
     return {
         "type": "scatter",
-        "mode": "lines+text",
+        "mode": "lines",
         "x": [low, high],
-        "y": [ceiling, ceiling] if ceiling < top else [None, None],
-        "text": [f"ceiling {words.factor(ceiling)}", ""],
-        "textposition": "top right",
-        "cliponaxis": False,
-        "line": {"color": faint(mark.color, 0.6), "width": 1.5, "dash": "dot"},
-        "showlegend": False,
-        "hovertemplate": f"{mark.name}: never more than {words.factor(ceiling)}, with layers that cost nothing<extra></extra>",
+        "y": [ceiling, ceiling],
+        "name": f"ceiling {words.factor(ceiling)}",
+        "line": {"color": NEUTRAL, "width": 1.5, "dash": "dot"},
+        "hovertemplate": f"never more than {words.factor(ceiling)}, with layers that cost nothing<extra></extra>",
     }
 
 
-def _pass_mark(name: str) -> Mark:
-    return PASSES.get(name) or Mark(name.replace("_", " "), NEUTRAL, "circle", hatch="solid")
-
-
-def _predicted(points: Sequence[Point], passes: Sequence[str]) -> dict[str, Any]:
+def _predicted(points: Sequence[Point]) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "markers+text",
         "name": "predicted",
         "x": [point.prediction["replaced_speedup"] for point in points],
         "y": [point.prediction["speedup"] for point in points],
-        "text": _names(points, several=len(passes) > 1),
+        "text": _names(points),
         # The curve rises, so that nothing runs through what stands above it on the left.
         "textposition": "top left",
         "marker": {
@@ -156,29 +141,28 @@ def _predicted(points: Sequence[Point], passes: Sequence[str]) -> dict[str, Any]
             "line": {"width": 2},
         },
         "cliponaxis": False,
-        "customdata": [f"{_name(point, True)}<br>{point.prediction['words']}" for point in points],
+        "customdata": ["<br>".join(wrap(f"{point.label}: {point.prediction['words']}", 70)) for point in points],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
 
 
-def _name(point: Point, several: bool) -> str:
-    return f"{point.label}, {_pass_mark(point.prediction['pass']).name}" if several else point.label
-
-
-def _names(points: Sequence[Point], *, several: bool) -> list[str]:
-    """A name for each mark; of those that nearly lie on one another the first bears the names of all."""
-    texts: list[str] = []
-    first: list[tuple[float, float, int, list[str]]] = []
+def _names(points: Sequence[Point]) -> list[str]:
+    """A name for each mark; of those that nearly lie on one another the first bears the name, and says how many there are."""
+    texts = [""] * len(points)
+    placed: list[tuple[float, float, int]] = []
+    others: dict[int, int] = {}
     for at, point in enumerate(points):
         x, y = point.prediction["replaced_speedup"], point.prediction["speedup"]
-        near = next((one for one in first if _near(x, one[0], 1.12) and _near(y, one[1], 1.12)), None)
+        near = next(
+            (first for other_x, other_y, first in placed if _near(x, other_x, 1.3) and _near(y, other_y, 1.06)), None
+        )
         if near is None:
-            near = (x, y, at, [])
-            first.append(near)
-        near[3].append(_name(point, several))
-        texts.append("")
-    for _, _, at, found in first:
-        texts[at] = found[0] if len(found) == 1 else f"{found[0]} and {len(found) - 1} more"
+            placed.append((x, y, at))
+            others[at] = 0
+        else:
+            others[near] += 1
+    for at, more in others.items():
+        texts[at] = points[at].label + (f" and {more} more" if more else "")
     return texts
 
 
@@ -211,11 +195,11 @@ def _measured(points: Sequence[Point]) -> list[dict[str, Any]]:
                 "symmetric": False,
                 "array": [max(0.0, (point.high or 0.0) - (point.measured or 0.0)) for point in own],
                 "arrayminus": [max(0.0, (point.measured or 0.0) - (point.low or 0.0)) for point in own],
-                "thickness": 2,
-                "width": 6,
+                "thickness": 1.5,
+                "width": 4,
                 "color": NEUTRAL,
             },
-            "customdata": [_name(point, True) for point in own],
+            "customdata": [point.label for point in own],
             "hovertemplate": "%{customdata}<br>measured: %{y:.3g}x<extra></extra>",
         }
     ]
@@ -227,7 +211,7 @@ def amdahl_alt(points: Sequence[Point]) -> str:
     for point in points:
         each = point.prediction
         text = (
-            f"{point.label} in the {_pass_mark(each['pass']).name}: {words.percent(each['replaced_share'])} of the dense time "
+            f"{point.label} in the {pass_words(each['pass'])}: {words.percent(each['replaced_share'])} of the dense time "
             f"becomes {words.factor(each['replaced_speedup'])} as fast, so the whole {words.factor(each['speedup'])}, "
             f"at most {words.factor(each['ceiling'])}"
         )

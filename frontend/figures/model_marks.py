@@ -1,6 +1,6 @@
 """What the figures of whole models share: marks of kinds, of memory and of parts of a step, and stacked bars with their sums.
 
-Colours and patterns keep their meaning: a feed-forward is the same blue as parameters, by kind, and as a part of a step.
+Colours keep their meaning: the feed-forward is the same blue as parameters, by kind, and as a part of a step.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ MEMORY: dict[str, Mark] = {
 """What memory is for."""
 
 PARTS: dict[str, Mark] = {
-    "embedding": KINDS["embedding"],
-    "rest_of_block": Mark("rest of the block", "#009E73", "square", hatch="/"),
-    "feed_forward": KINDS["feed_forward"],
-    "head_and_loss": Mark("head and loss", "#D55E00", "square", hatch="\\"),
-    "optimizer": Mark("optimizer", "#CC79A7", "square", hatch="-"),
+    "feed_forward": Mark("what is replaced", "#0072B2", "square"),
+    "optimizer": Mark("its optimizer step", "#56B4E9", "square", hatch="-"),
+    "rest_of_block": Mark("rest of the blocks", "#009E73", "square", hatch="/"),
+    "outside_of_blocks": Mark("outside of the blocks", "#D55E00", "square", hatch="\\"),
+    "optimizer_rest": Mark("rest of the optimizer step", "#CC79A7", "square", hatch="x"),
 }
-"""The parts of a step, in the order in which they run."""
+"""The parts of a step; what changes stands first."""
 
 UNKNOWN = [Mark("", "#A6761D", "square", hatch="."), Mark("", NEUTRAL, "square", hatch="|")]
 """For parts that only a newer service knows, in turn."""
 
 PASSES: dict[str, Mark] = {
-    "train_step": Mark("training step", "#0072B2", "circle", hatch="solid"),
-    "prefill": Mark("prefill", "#D55E00", "diamond", hatch="dash"),
-    "decode": Mark("decode", "#009E73", "square", hatch="dot"),
+    "train_step": Mark("training step", "#0072B2", "circle"),
+    "prefill": Mark("prefill", "#D55E00", "diamond"),
+    "decode": Mark("decode", "#009E73", "square"),
 }
-"""What a model does; ``hatch`` is the dash of the line."""
+"""What a model does."""
 
 
 class Stack:

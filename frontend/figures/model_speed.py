@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -65,7 +66,15 @@ def whole_figure(rows: Sequence[ModelRow]) -> go.Figure:
         ],
         annotations=[
             *(_missing(row, places[id(row)]) for row in shown if row.speedup is None),
-            {"x": 0, "y": 1, "yref": "paper", "yanchor": "bottom", "text": "dense = 1.0x", "showarrow": False},
+            {
+                "x": 0,
+                "y": 1,
+                "yref": "paper",
+                "yanchor": "bottom",
+                "yshift": 8,
+                "text": "dense = 1.0x",
+                "showarrow": False,
+            },
         ],
     )
 
@@ -149,7 +158,7 @@ def _predictions(rows: Sequence[ModelRow], places: dict[int, int]) -> dict[str, 
         "x": or_gap([prediction["speedup"] for _, prediction in own]),
         "y": or_gap([places[id(row)] for row, _ in own]),
         "marker": {"symbol": "x-thin", "size": 13, "line": {"color": "#E69F00", "width": 3}, "color": "#E69F00"},
-        "customdata": [prediction["words"] for _, prediction in own],
+        "customdata": ["<br>".join(wrap(prediction["words"], 70)) for _, prediction in own],
         "hovertemplate": "predicted %{x:.3g}x<br>%{customdata}<extra></extra>",
     }
 
@@ -162,7 +171,7 @@ def _ceilings(rows: Sequence[ModelRow], places: dict[int, int]) -> dict[str, Any
         "name": "ceiling: layers that cost nothing",
         "x": or_gap([prediction["ceiling"] for _, prediction in own]),
         "y": or_gap([places[id(row)] for row, _ in own]),
-        "marker": {"symbol": "line-ns", "size": 24, "line": {"color": NEUTRAL, "width": 3}, "color": NEUTRAL},
+        "marker": {"symbol": "line-ns", "size": 14, "line": {"color": NEUTRAL, "width": 3}, "color": NEUTRAL},
         "hovertemplate": "never more than %{x:.3g}x<extra></extra>",
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -28,7 +29,7 @@ def step_figure(rows: Sequence[ModelRow]) -> go.Figure:
     traces = [
         _measured([row for row in timed if row.variant == name], name, labels, divisor) for name in _variants(rows)
     ]
-    traces.append(_predicted(rows, labels, divisor))
+    traces += [_medians(timed, labels, divisor), _predicted(rows, labels, divisor)]
     notes = [
         {
             "x": 0,
@@ -64,8 +65,7 @@ def step_figure(rows: Sequence[ModelRow]) -> go.Figure:
 
 
 def _end(row: ModelRow) -> float:
-    predicted = 0.0 if row.prediction is None else _predicted_ms(row)
-    return max(row.q3_ms or 0.0, row.median_ms or 0.0, predicted)
+    return max(row.q3_ms or 0.0, row.median_ms or 0.0, row.predicted_ms or 0.0)
 
 
 def _variants(rows: Sequence[ModelRow]) -> list[str]:
@@ -80,13 +80,11 @@ def _measured(own: Sequence[ModelRow], variant: str, labels: Sequence[str], divi
     mark = _mark(variant)
     return {
         "type": "scatter",
-        "mode": "markers+text",
+        "mode": "markers",
         "name": f"{mark.name}, measured",
         "x": or_gap([(row.median_ms or 0.0) / divisor for row in own]),
         "y": or_gap([labels.index(row.label) - APART for row in own]),
         "marker": {"color": mark.color, "symbol": mark.symbol, "size": 12},
-        "text": [f"  {words.milliseconds(row.median_ms)}" for row in own],
-        "textposition": "middle right",
         "cliponaxis": False,
         "error_x": {
             "type": "data",
@@ -102,6 +100,21 @@ def _measured(own: Sequence[ModelRow], variant: str, labels: Sequence[str], divi
     }
 
 
+def _medians(timed: Sequence[ModelRow], labels: Sequence[str], divisor: float) -> dict[str, Any]:
+    """The figures, behind the quartiles, which would run through them."""
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": or_gap([max(row.q3_ms or 0.0, row.median_ms or 0.0) / divisor for row in timed]),
+        "y": or_gap([labels.index(row.label) - APART for row in timed]),
+        "text": [f"   {words.milliseconds(row.median_ms)}" for row in timed],
+        "textposition": "middle right",
+        "cliponaxis": False,
+        "showlegend": False,
+        "hoverinfo": "skip",
+    }
+
+
 def _hover(row: ModelRow) -> str:
     rate = "" if row.tokens_per_s is None else f"<br>{words.count(row.tokens_per_s)} tokens per second"
     return (
@@ -110,38 +123,35 @@ def _hover(row: ModelRow) -> str:
     )
 
 
-def _predicted_ms(row: ModelRow) -> float:
-    """What was foretold of this row; of the dense model the sum of its parts."""
-    if row.prediction is None:
-        return 0.0
-    return row.prediction["dense_ms"] if row.is_dense else row.prediction["predicted_ms"]
-
-
 def _predicted(rows: Sequence[ModelRow], labels: Sequence[str], divisor: float) -> dict[str, Any]:
-    own = [row for row in rows if row.prediction is not None]
+    own = [(row, row.predicted_ms) for row in rows if row.predicted_ms is not None]
     return {
         "type": "scatter",
         "mode": "markers+text",
         "name": "predicted from its layers",
-        "x": or_gap([_predicted_ms(row) / divisor for row in own]),
-        "y": or_gap([labels.index(row.label) + APART for row in own]),
+        "x": or_gap([time / divisor for _, time in own]),
+        "y": or_gap([labels.index(row.label) + APART for row, _ in own]),
         "marker": {
-            "color": [_mark(row.variant).color for row in own] or NEUTRAL,
-            "symbol": [f"{_mark(row.variant).symbol.removesuffix('-open')}-open" for row in own] or "circle-open",
+            "color": [_mark(row.variant).color for row, _ in own] or NEUTRAL,
+            "symbol": [f"{_mark(row.variant).symbol}-open" for row, _ in own] or "circle-open",
             "size": 12,
             "line": {"width": 2},
         },
-        "text": [f"  {_said(row)}" for row in own],
+        "text": [f"   {_said(row)}" for row, _ in own],
         "textposition": "middle right",
         "cliponaxis": False,
-        "customdata": [row.prediction["words"] if row.prediction else "" for row in own],
+        "customdata": ["<br>".join(wrap(_words(row), 70)) for row, _ in own],
         "hovertemplate": "<b>predicted</b><br>%{customdata}<extra></extra>",
     }
 
 
+def _words(row: ModelRow) -> str:
+    return row.prediction["words"] if row.prediction else "the sum of its parts"
+
+
 def _said(row: ModelRow) -> str:
     off = deviation_words(row)
-    return words.milliseconds(_predicted_ms(row)) + (f", {off}" if off else "")
+    return words.milliseconds(row.predicted_ms) + (f", {off}" if off else "")
 
 
 def step_alt(rows: Sequence[ModelRow]) -> str:
@@ -151,7 +161,7 @@ def step_alt(rows: Sequence[ModelRow]) -> str:
         text = f"{row.label} " + (
             words_of(row.outcome) if row.median_ms is None else f"measured {words.milliseconds(row.median_ms)}"
         )
-        if row.prediction is not None:
+        if row.predicted_ms is not None:
             text += f", predicted {_said(row)}"
         parts.append(text)
     name = pass_words(rows[0].pass_name) if rows else "pass"

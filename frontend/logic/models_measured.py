@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from frontend.logic import words
 from frontend.logic.models_cost import candidate_label
 from frontend.logic.outcomes import words_of
 from frontend.logic.rows import MemoryRow, Row
@@ -23,7 +22,6 @@ __all__ = [
     "part_records",
     "part_stacks",
     "passes_measured",
-    "row_sentences",
 ]
 
 
@@ -59,6 +57,15 @@ class ModelRow:
     def is_dense(self) -> bool:
         """Whether this is the model as it is."""
         return self.variant == "dense"
+
+    @property
+    def predicted_ms(self) -> float | None:
+        """What was foretold; of the dense model the sum of its parts, which only its deviation tells."""
+        if self.prediction is not None:
+            return self.prediction["predicted_ms"]
+        if self.deviation is None or self.median_ms is None:
+            return None
+        return (1 + self.deviation) * self.median_ms
 
 
 _PLAIN = (
@@ -113,26 +120,6 @@ def deviation_words(row: ModelRow) -> str:
     return "" if row.deviation is None else f"{100 * row.deviation:+.1f} %"
 
 
-def row_sentences(rows: Sequence[ModelRow]) -> list[str]:
-    """Say each pass of each candidate in a sentence (Markdown): speed, interval, time, prediction."""
-    return [_sentence(row, rows) for row in rows if not row.is_dense]
-
-
-def _sentence(row: ModelRow, rows: Sequence[ModelRow]) -> str:
-    start = f"**{row.label}, {pass_words(row.pass_name)}**: {words_of(row.outcome)}"
-    if row.speedup is None:
-        return f"{start}{f': {row.detail}' if row.detail else ''}"
-    dense = next((other for other in rows if other.is_dense and other.pass_name == row.pass_name), None)
-    text = (
-        f"{start}, {words.factor(row.speedup)} of dense (95 % interval {words.factor(row.speedup_low)} to "
-        f"{words.factor(row.speedup_high)}): {words.milliseconds(dense.median_ms if dense else None)} becomes "
-        f"{words.milliseconds(row.median_ms)}"
-    )
-    if row.prediction is not None:
-        text += f"; predicted {words.milliseconds(row.prediction['predicted_ms'])} ({deviation_words(row) or 'no deviation'})"
-    return text
-
-
 def measured_records(rows: Sequence[ModelRow]) -> list[dict[str, Any]]:
     """Return one record per row."""
     return [
@@ -146,7 +133,7 @@ def measured_records(rows: Sequence[ModelRow]) -> list[dict[str, Any]]:
             "median (ms)": row.median_ms,
             "quartile 1 (ms)": row.q1_ms,
             "quartile 3 (ms)": row.q3_ms,
-            "predicted (ms)": None if row.prediction is None else row.prediction["predicted_ms"],
+            "predicted (ms)": row.predicted_ms,
             "prediction off by (%)": None if row.deviation is None else 100 * row.deviation,
             "tokens per s": row.tokens_per_s,
             "peak memory (MiB)": None if not row.memory else row.memory["peak_bytes"] / 2**20,
@@ -184,7 +171,11 @@ def memory_rows(rows: Sequence[ModelRow], pass_name: str) -> list[Row]:
 def _memory(use: Mapping[str, Any] | None) -> MemoryRow | None:
     if not use:
         return None
-    return MemoryRow(**{name: use.get(name) for name in MemoryRow.__dataclass_fields__})  # type: ignore[arg-type] # the first six are always there
+    found = {name: use.get(name) for name in MemoryRow.__dataclass_fields__}
+    if found["saved_activations_bytes"] is not None and found["temporaries_bytes"] is None:
+        # Arithmetic knows what is held and nothing that comes and goes.
+        found |= {"outputs_bytes": found["outputs_bytes"] or 0, "temporaries_bytes": 0}
+    return MemoryRow(**found)  # type: ignore[arg-type] # the first six are always there
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from frontend.logic import words
 from frontend.logic.run_words import pass_words, precision_words
 
-__all__ = ["job_line", "measured_note", "model_name", "spec_line"]
+__all__ = ["job_line", "measured_note", "model_name", "reading_lines", "spec_line"]
 
 
 def model_name(spec: Mapping[str, Any]) -> str:
@@ -52,3 +52,10 @@ def measured_note(spec: Mapping[str, Any], environment: Mapping[str, Any]) -> st
     if str(spec.get("device", "cpu")).startswith("cpu") and environment.get("threads"):
         parts.append(words.plural(int(environment["threads"]), "thread"))
     return " · ".join(parts)
+
+
+def reading_lines(reading: str) -> str:
+    """Return a sentence of several findings as a heading and a list (Markdown): what stands between semicolons is one each."""
+    first, *others = [part.strip() for part in words.as_it_is(reading).split("; ")]
+    listed = "\n".join(f"- **{part[:1].upper()}{part[1:]}**" for part in others)
+    return f"### {first}\n\n{listed}" if others else f"### {first}"

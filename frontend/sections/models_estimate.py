@@ -22,7 +22,7 @@ from frontend.logic.models_cost import (
 )
 from frontend.logic.models_layers import Group, found_records, group_records, groups_of, layers_sentence
 from frontend.logic.models_request import command_line, curl, estimate_request, measure_request
-from frontend.logic.models_words import spec_line
+from frontend.logic.models_words import reading_lines, spec_line
 from frontend.logic.words import as_it_is
 from frontend.schemas_models import EstimateJson, ModelRecord
 from frontend.sections.backend import show_problem, show_warnings
@@ -93,7 +93,7 @@ def _show(found: EstimateJson, record: ModelRecord | None) -> None:
     rows, groups = cost_rows(found), groups_of(found["layers"])
     _offer([group.pattern for group in groups])
     if found.get("reading"):
-        st.markdown(f"### {as_it_is(found['reading'])}")
+        st.markdown(reading_lines(found["reading"]))
     st.caption(f"{found['name']} · {spec_line(found['spec'])}")
     show_warnings(as_it_is(warning) for warning in found.get("warnings") or [])
     _impossible(rows)

@@ -18,6 +18,7 @@ from frontend.logic.models_measured import (
     part_stacks,
     passes_measured,
 )
+from frontend.logic.noise import disturbances
 from frontend.logic.run_words import pass_words
 from frontend.schemas_models import ModelResult
 from frontend.sections.chart import chart
@@ -25,8 +26,8 @@ from frontend.sections.chart import chart
 __all__ = ["show_pass"]
 
 
-def show_pass(result: ModelResult, rows: Sequence[ModelRow], *, note: str, foot: Sequence[str]) -> None:
-    """Draw the pictures of one pass; with several passes, a choice above them."""
+def show_pass(result: ModelResult, rows: Sequence[ModelRow], *, note: str, conditions: str) -> None:
+    """Draw the pictures of one pass; with several passes, a choice above them. ``conditions`` stands in each picture."""
     passes = passes_measured(rows)
     if not passes:
         return
@@ -42,7 +43,7 @@ def show_pass(result: ModelResult, rows: Sequence[ModelRow], *, note: str, foot:
             help="Which pass the three pictures below show; the table has all.",
         )
     shown = [row for row in rows if row.pass_name == chosen]
-    lines = [f"{pass_words(chosen)} · {line}" if at == 0 else line for at, line in enumerate(foot)]
+    lines = [f"{pass_words(chosen)} · {conditions}", *(f"! {said}" for said in disturbances(result, chosen))]
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(f"**Time of the {pass_words(chosen)}, measured and predicted**")

@@ -11,6 +11,7 @@ from frontend.logic.models_cost import CostRow
 from frontend.logic.models_measured import ModelRow, model_rows
 from frontend.logic.models_words import spec_line
 from frontend.logic.run_words import pass_words
+from frontend.logic.words import as_it_is
 from frontend.schemas_models import EstimateJson, ModelRecord
 from frontend.sections.chart import chart
 
@@ -28,12 +29,25 @@ def show_predictions(found: EstimateJson, rows: Sequence[CostRow], record: Model
             icon=":material/timer_off:",
         )
         return
+    passes = list(dict.fromkeys(each.prediction["pass"] for each in points))
+    chosen = passes[0]
+    if len(passes) > 1:
+        chosen = st.radio(
+            "foretold pass",
+            passes,
+            horizontal=True,
+            format_func=pass_words,
+            label_visibility="collapsed",
+            key=f"models.view.foretold.{len(passes)}",
+            help="Which pass the picture and the sentences beside it are about.",
+        )
+    shown = [each for each in points if each.prediction["pass"] == chosen]
     drawn, said = st.columns([1.2, 1], gap="large")
     with drawn:
         chart(
-            amdahl_figure(points),
+            amdahl_figure(shown),
             key="models.amdahl",
-            alt=amdahl_alt(points),
+            alt=amdahl_alt(shown),
             rows=lambda: point_records(points),
             foot=[f"{found['name']} · {spec_line(found['spec'])}", f"times: {found.get('measured') or 'measured'}"],
         )
@@ -42,10 +56,10 @@ def show_predictions(found: EstimateJson, rows: Sequence[CostRow], record: Model
             "The replaced layers take the share f of the dense step. Made s times as fast, they make the whole "
             "1 / ((1 − f) + f / s) times as fast, and never more than 1 / (1 − f)."
         )
-        lines = [
-            f"**{each.label}, {pass_words(each.prediction['pass'])}**: {each.prediction['words']}" for each in points
-        ]
-        st.markdown("\n".join(f"- {line}" for line in lines))
+        lines = "\n".join(f"- **{each.label}**: {as_it_is(each.prediction['words'])}" for each in shown)
+        # Many sentences scroll beside the picture instead of pushing everything else down.
+        with st.container(height=400 if len(shown) > 3 else "content", border=False):
+            st.markdown(lines)
         if found.get("measured"):
             st.caption(f"Times measured on {found['measured']}.")
 

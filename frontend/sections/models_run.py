@@ -13,8 +13,8 @@ import streamlit as st
 from frontend.client import ApiClient
 from frontend.figures.model_speed import whole_alt, whole_figure
 from frontend.logic import words
-from frontend.logic.models_measured import ModelRow, measured_records, model_rows
-from frontend.logic.models_words import job_line, measured_note
+from frontend.logic.models_measured import ModelRow, measured_records, model_rows, passes_measured
+from frontend.logic.models_words import job_line, measured_note, reading_lines
 from frontend.logic.noise import disturbances, quiet_warnings
 from frontend.logic.run_words import environment_line, pass_words, sampling_line
 from frontend.schemas_models import ModelCandidateJson, ModelRecord, ModelResult
@@ -101,7 +101,7 @@ def _whole(rows: Sequence[ModelRow], *, note: str, foot: Sequence[str] = (), liv
 
 
 def _show_result(api: ApiClient, record: ModelRecord, result: ModelResult) -> None:
-    st.markdown(f"### {words.as_it_is(result.get('reading') or 'No reading was made for this measurement.')}")
+    st.markdown(reading_lines(result.get("reading") or "No reading was made for this measurement."))
     said = disturbances(result)
     if said:
         st.warning(
@@ -115,10 +115,12 @@ def _show_result(api: ApiClient, record: ModelRecord, result: ModelResult) -> No
         f"Measured on {environment_line(result['environment'])} · {words.moment(result['created_at'])} · "
         f"took {words.duration(result['duration_s'])}"
     )
-    foot = [measured_note(record["spec"], result["environment"]), *(f"! {each}" for each in said)]
+    conditions = measured_note(record["spec"], result["environment"])
     rows = model_rows(result["candidates"])
-    _whole(rows, note=note, foot=[f"{result['name']} · {foot[0]}", *foot[1:]], live=False)
-    show_pass(result, rows, note=note, foot=foot)
+    disturbed = [pass_words(name) for name in passes_measured(rows) if disturbances(result, name)]
+    alone = [f"! disturbed while it was timed: {', '.join(disturbed)}"] if disturbed else []
+    _whole(rows, note=note, foot=[f"{result['name']} · {conditions}", *alone], live=False)
+    show_pass(result, rows, note=note, conditions=conditions)
     _table(rows)
     with st.container(horizontal=True):
         for form, mime in (("csv", "text/csv"), ("json", "application/json")):

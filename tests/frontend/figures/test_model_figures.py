@@ -165,7 +165,7 @@ def test_the_parts_of_a_step_add_up_and_the_whole_is_marked() -> None:
     marked = next(trace for trace in figure.data if trace.name == "the whole, measured")
 
     assert sum(bars(figure, "dense").values()) == pytest.approx(1480)
-    assert bars(figure, "IT n=4")["feed-forward"] == pytest.approx(0.62 * 1480 / 1.8)
+    assert bars(figure, "IT n=4")["what is replaced"] == pytest.approx(0.62 * 1480 / 1.8)
     assert list(marked.x)[0] == 1480
     assert "dense 1480 ms (measured 1480 ms)" in parts_alt(stacks, "train_step")
     assert any("12 × " in text for trace in figure.data for text in trace.customdata or () if isinstance(text, str))
@@ -174,7 +174,7 @@ def test_the_parts_of_a_step_add_up_and_the_whole_is_marked() -> None:
 def test_a_part_that_only_a_newer_service_knows_is_drawn_by_its_name() -> None:
     stack = PartStack("dense", {"router": 3.0, "feed_forward": 1.0}, {"router": 1, "feed_forward": 2}, None)
 
-    assert bars(parts_figure([stack]), "dense") == {"feed-forward": 1.0, "router": 3.0}
+    assert bars(parts_figure([stack]), "dense") == {"what is replaced": 1.0, "router": 3.0}
     assert "router 3.00 ms" in parts_alt([stack], "train_step")
 
 

@@ -6,7 +6,8 @@ from made_up_models import made_estimate, made_run
 from dyad_core.models.spec import EstimateSpec, ModelSpec
 from frontend.logic.models_cost import candidate_label, compared_records, cost_rows, flops_words, large
 from frontend.logic.models_layers import group_records, groups_of, layers_sentence, pattern_of
-from frontend.logic.models_measured import measured_records, model_rows, part_stacks, passes_measured
+from frontend.logic.models_measured import measured_records, memory_rows, model_rows, part_stacks, passes_measured
+from frontend.logic.models_words import reading_lines
 
 
 @pytest.mark.parametrize(
@@ -79,9 +80,8 @@ def test_parts_belong_to_the_model_that_has_them() -> None:
     assert stacks[1].total_ms == pytest.approx(1480 * (0.38 + 0.62 / 1.8))
     assert stacks[1].counts == {
         "rest_of_block": 12,
-        "embedding": 1,
-        "head_and_loss": 1,
-        "optimizer": 1,
+        "outside_of_blocks": 1,
+        "optimizer_rest": 1,
         "feed_forward": 12,
     }
     kept = [part for part in result["parts"] if part["variant"] != "it"]
@@ -89,3 +89,29 @@ def test_parts_belong_to_the_model_that_has_them() -> None:
         "a sum without its core is none"
     )
     assert part_stacks([], rows, "train_step") == []
+
+
+def test_what_is_foretold_of_the_dense_model_comes_from_its_deviation() -> None:
+    candidates = made_run(ModelSpec("opt-125m")).to_dict()["candidates"]
+    candidates[0]["deviation"] = -0.1
+
+    dense, n4, _ = model_rows(candidates)
+    assert dense.predicted_ms == pytest.approx(0.9 * 1480)
+    assert n4.predicted_ms == candidates[1]["prediction"]["predicted_ms"]
+    assert model_rows([candidates[0] | {"deviation": None}])[0].predicted_ms is None
+
+
+def test_memory_foretold_is_split_where_arithmetic_splits_it() -> None:
+    """The bar of a prediction ended at its parameters and left the state of the optimizer out."""
+    candidates = made_run(ModelSpec("opt-125m")).to_dict()["candidates"]
+    candidates[1]["memory_predicted"] |= {"temporaries_bytes": None, "outputs_bytes": None}
+
+    use = memory_rows(model_rows(candidates), "train_step")[1].predicted
+    assert use is not None
+    assert use.is_split
+    assert use.optimizer_state_bytes == candidates[1]["memory"]["optimizer_state_bytes"]
+
+
+def test_a_reading_of_several_findings_is_a_heading_and_a_list() -> None:
+    assert reading_lines("It is faster.") == "### It is faster."
+    assert reading_lines("a model: one; the *prefill* too") == "### a model: one\n\n- **The \\*prefill\\* too**"

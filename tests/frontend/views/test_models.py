@@ -157,7 +157,7 @@ def test_a_measurement_begins_and_its_figures_stand_beside_what_was_foretold(
     assert "IT n=4 in the training step ▲ 1.30x faster (95 % 1.26x to 1.34x), predicted 1.38x, ceiling 2.63x" in whole
     assert "IT n=4 measured 1137 ms, predicted 1072 ms, -5.7 %" in step
     assert memory.startswith("Peak memory")
-    assert "feed-forward 510 ms" in parts
+    assert "what is replaced 510 ms" in parts
     assert "measured 1.30x" in amdahl
     page.radio(key="models.view.pass").set_value("decode").run()
     assert "Time of the decode" in alts(page)[1]
