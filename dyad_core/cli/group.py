@@ -26,6 +26,7 @@ BUILT_IN = {
     "bench": "dyad_core.cli.bench:app",
     "ceilings": "dyad_core.cli.ceilings:app",
     "verdict": "dyad_core.cli.verdict:app",
+    "model": "dyad_core.cli.model:app",
     "original-conditions": "dyad_core.cli.original_conditions:app",
     "project": "dyad_core.cli.project:app",
     "structure": "dyad_core.cli.structure:structure",

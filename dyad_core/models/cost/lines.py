@@ -43,7 +43,7 @@ def python_lines(spec: EstimateSpec, variant: Variant, n_blocks: int, mode: Mode
         *_model(spec, auto),
         f"model, report = swap(model, {_arguments(spec, variant, n_blocks, mode)})",
         "print(report)",
-        *(["model.gradient_checkpointing_enable()"] if spec.checkpointing else []),
+        *(["model.activation_checkpointing_enable()"] if spec.checkpointing else []),
         *([f"optimizer = {optimizer}  # after the swap, or it holds the old weights"] if optimizer else []),
         "",
         f"model.save_pretrained({_literal(folder)})",

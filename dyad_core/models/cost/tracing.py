@@ -7,6 +7,7 @@ real ones, and nothing is computed. So an attention that saves its square of sco
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from dyad_core.models.cost.flops import CountedProducts
 from dyad_core.models.cost.tally import Tally
 
 __all__ = ["Trace", "trace"]
+
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def trace(model: Any, batch: int, sequence: int) -> Trace:
     names = names_run(model, groups)
     seen = _Seen(groups, [(name, module) for name, module in model.named_modules() if name in names])
     try:
-        with FakeTensorMode():
+        with _one_at_a_time, FakeTensorMode() as mode, _one_sequence_a_row(mode):
             held = _held(seen.tensors())
             trained = _train(model, seen, held, batch, sequence)
             empty = Tally(), Tally()
@@ -77,6 +80,27 @@ def trace(model: Any, batch: int, sequence: int) -> Trace:
         cache_bytes=cached.cache_bytes,
         decode_flops=decode.flops.total(),
     )
+
+
+@contextmanager
+def _one_sequence_a_row(mode: FakeTensorMode) -> Iterator[None]:
+    """Tell transformers what it would read off the positions: no row holds several sequences, so attention needs no mask.
+
+    It asks the values, and where there are none it makes the mask, which real steps do not. Other tensors than those of ``mode``
+    are answered as ever.
+    """
+    from transformers import masking_utils
+
+    look = masking_utils.find_packed_sequence_indices
+
+    def find_packed_sequence_indices(position_ids: Tensor) -> Tensor | None:
+        return None if getattr(position_ids, "fake_mode", None) is mode else look(position_ids)
+
+    masking_utils.find_packed_sequence_indices = find_packed_sequence_indices
+    try:
+        yield
+    finally:
+        masking_utils.find_packed_sequence_indices = look
 
 
 @dataclass(frozen=True)
