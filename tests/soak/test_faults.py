@@ -20,7 +20,7 @@ from soak.faults.report import Report
 from soak.faults.service import COOKIE
 from soak.reports import publish
 
-SHORT = 5
+SHORT = 4
 WEIGHTS = {"server": 5, "stop": 1, "worker": 4}
 
 

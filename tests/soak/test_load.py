@@ -135,7 +135,7 @@ def nobody_was_refused(found: dict[str, Any]) -> None:
 
 
 def test_a_small_crowd_is_answered(tmp_path: Path) -> None:
-    found = loaded(tmp_path / "load", jobs=1000, results=50, seconds=8, polling=30, listening=15)
+    found = loaded(tmp_path / "load", jobs=1000, results=50, seconds=4, polling=30, listening=15)
     publish("load_short", table(found), found)
     nobody_was_refused(found)
 

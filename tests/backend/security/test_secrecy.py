@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from service_tools import ROOT, serving
+from service_tools import serving
 
 from backend.__main__ import main
 from backend.ports import free_port
 from backend.security.registry import Unauthorized
 from backend.settings import Settings
+from dyad_core.cli import main as command
 
 from .tools import JOBS, bearer, make_token, with_shared
 
@@ -128,21 +126,27 @@ def test_listening_beyond_this_machine_without_a_token_is_warned_of(
     assert SHARED not in log
 
 
-def test_the_commands_send_the_token_and_say_what_they_lack(tmp_path: Path) -> None:
+def test_the_commands_send_the_token_and_say_what_they_lack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     home = tmp_path / "home"
     with serving(home, DYAD_API_TOKEN=SHARED) as (client, _process):
-        address = str(client.base_url)
-        code = "from dyad_core.cli import main; main()"
+        monkeypatch.setenv("DYAD_API_URL", str(client.base_url))
 
-        def listed(**environment: str) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                [sys.executable, "-c", code, "runs", "list", "--json"],
-                env=os.environ | {"DYAD_API_URL": address, **environment}, cwd=ROOT, capture_output=True, text=True, check=False,
-            )  # fmt: skip
+        def listed(token: str | None) -> tuple[int, str, str]:
+            with monkeypatch.context() as patch:
+                if token is not None:
+                    patch.setenv("DYAD_API_TOKEN", token)
+                with pytest.raises(SystemExit) as ended:
+                    command(["runs", "list", "--json"])
+            said = capsys.readouterr()
+            return int(ended.value.code or 0), said.out, said.err
 
-        assert '"total": 0' in listed(DYAD_API_TOKEN=SHARED).stdout
-        without, wrong = listed(), listed(DYAD_API_TOKEN=WRONG)
-    assert without.returncode == wrong.returncode == 1
-    assert "wants a token" in without.stderr
-    assert "not known here" in wrong.stderr
-    assert WRONG not in wrong.stderr
+        code, out, _ = listed(SHARED)
+        without, wrong = listed(None), listed(WRONG)
+    assert code == 0
+    assert '"total": 0' in out
+    assert without[0] == wrong[0] == 1
+    assert "wants a token" in without[2]
+    assert "not known here" in wrong[2]
+    assert WRONG not in wrong[2]

@@ -23,7 +23,8 @@ def test_the_estimate_covers_the_measured_peak(
     spec = BenchmarkSpec(
         *sizes,
         module=module,
-        tokens=2048,
+        tokens=512,
+        n_blocks=[4],
         variants=["it", "ot", "dt"],
         passes=[pass_],
         implementations=[implementation],

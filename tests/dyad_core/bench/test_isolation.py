@@ -238,7 +238,7 @@ def test_a_listener_that_raises_ends_the_process() -> None:
         run_benchmark(LONG, on_progress=listener)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.soak), signal.SIGINT])
 def test_the_worker_goes_when_its_parent_goes(how: signal.Signals, tmp_path: Path) -> None:
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"

@@ -125,7 +125,22 @@ def test_wrong_input_names_the_flag(options: str, said: str, capsys: pytest.Capt
 def test_a_real_sweep_is_interrupted_with_its_points_kept(tmp_path: Path) -> None:
     path = tmp_path / "map.json"
     code = "import sys; from dyad_core.cli import main; main(sys.argv[1:])"
-    options = ["--widths", "32", "64", "96", "128", "--tokens", "4", "8", "16", "--threads", "1", "--save", str(path)]
+    options = [
+        "--widths",
+        "32",
+        "64",
+        "96",
+        "128",
+        "--tokens",
+        "4",
+        "8",
+        "16",
+        "--blocks",
+        "4",
+        "--target-interval",
+        "0.9",
+    ]
+    options += ["--threads", "1", "--save", str(path)]
     process = subprocess.Popen(
         [sys.executable, "-c", code, "sweep", *options],
         stdout=subprocess.PIPE,
