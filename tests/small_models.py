@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
-__all__ = ["HIDDEN", "WIDTH", "small_config", "small_model", "some_tokens"]
+__all__ = ["HIDDEN", "WIDTH", "Block", "is_feed_forward", "small_config", "small_model", "some_tokens"]
 
 WIDTH, HIDDEN, LAYERS, VOCABULARY = 32, 64, 2, 80
 
@@ -66,3 +66,22 @@ def small_model(model_type: str, *, seed: int = 0, **changes: Any) -> nn.Module:
 def some_tokens(batch: int = 2, length: int = 8) -> torch.Tensor:
     """Token numbers, (batch, length), the same each time."""
     return torch.randint(3, VOCABULARY, (batch, length), generator=torch.Generator().manual_seed(1))
+
+
+class Block(nn.Module):
+    """A feed-forward and a head of ten outputs, which four blocks do not divide."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(16, 64)
+        self.fc2 = nn.Linear(64, 16)
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(*, 16) → (*, 10)."""
+        return self.head(self.fc2(torch.relu(self.fc1(x))))
+
+
+def is_feed_forward(module: nn.Module, name: str) -> bool:
+    """The filter for the feed-forward of a block."""
+    return name.rpartition(".")[2] in ("fc1", "fc2")
