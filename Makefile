@@ -51,7 +51,7 @@ check: $(READY) ## ruff, formatting, mypy --strict
 
 test: check ## check, then every test, in a real browser too
 	@browser=$$(scripts/find-browser) && echo "==> Running every test" && \
-	  env $${browser:+DYAD_BROWSER="$$browser"} $(PY) -m pytest $(ARGS) && \
+	  env $${browser:+DYAD_BROWSER="$$browser"} $(PY) scripts/run_tests.py $(ARGS) && \
 	  echo "==> make test took $$(( $$(date +%s) - $(STARTED) )) s"
 
 e2e: $(READY) ## the browser tests alone
