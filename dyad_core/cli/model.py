@@ -18,15 +18,18 @@ import typer
 from rich.console import Console
 
 from dyad_core.cli.arguments import MultiValueCommand
+from dyad_core.cli.model_choice import chosen, model_sentence
 from dyad_core.cli.model_cost_tables import candidate_table, kind_table, layer_table, preset_table, refusals
-from dyad_core.cli.saying import FAILED, WRONG_INPUT, sentence, stop
-from dyad_core.errors import ImplementationError, Problem, SpecError
+from dyad_core.cli.model_measure import measure
+from dyad_core.cli.saying import FAILED, WRONG_INPUT, stop
+from dyad_core.errors import ImplementationError, SpecError
 from dyad_core.models.presets import PRESETS
 from dyad_core.models.spec import EstimateSpec
 
-__all__ = ["app", "estimate", "layers", "lines", "presets"]
+__all__ = ["app", "estimate", "layers", "lines", "measure", "presets"]
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=(__doc__ or "").splitlines()[0])
+app.command("measure", cls=MultiValueCommand)(measure)
 
 Model = Annotated[str | None, typer.Argument(help="A preset (opt-125m, gpt2, …) or the id of a model on a hub.")]
 Config = Annotated[Path | None, typer.Option(help="A config.json, or its folder, in place of a preset.")]
@@ -129,38 +132,15 @@ def presets(as_json: AsJson = False) -> None:
         Console().print(preset_table(PRESETS.values()))
 
 
-def chosen(model: str | None, config: Path | None) -> str | dict[str, Any]:
-    """The preset's name, or the object of the config that is named.
-
-    Raises:
-        SpecError: neither or both, a file that is no config, or a hub that does not answer.
-    """
-    if (model is None) == (config is None):
-        received = None if model is None else f"{model} and {config}"
-        raise SpecError([Problem("config", "must name a file, or the argument a preset, and not both", received)])
-    if model in PRESETS:
-        return str(model)
-    from dyad_core.models.configs import read_config
-
-    read = read_config(str(model), outside=True) if config is None else read_config(config)
-    values: dict[str, Any] = read.to_dict()
-    return values
-
-
 @contextmanager
 def said() -> Iterator[None]:
     """Leave with sentences where the ``with`` block refuses: 2 for wrong input, 1 for a package that is missing."""
     try:
         yield
     except SpecError as error:
-        stop("\n".join(_sentence(problem) for problem in error.problems), WRONG_INPUT)
+        stop("\n".join(model_sentence(problem) for problem in error.problems), WRONG_INPUT)
     except ImplementationError as error:
         stop(str(error), FAILED)
-
-
-def _sentence(problem: Problem) -> str:
-    """A field of a config is no flag."""
-    return f"{problem}." if "." in problem.field else sentence(problem)
 
 
 def print_json(values: Any) -> None:
