@@ -66,7 +66,10 @@ def gather(features: Tensor, n_blocks: int, grain: int) -> Tensor:
     # Token-major features are what image code calls channels-last: one row, T columns.
     image = wide.view(1, 1, tokens, units).permute(0, 3, 1, 2)
     shuffled = F.channel_shuffle(image, units // n_blocks).permute(0, 2, 3, 1).reshape(tokens, units)
-    return neighbours(shuffled.view(features.dtype), n_blocks)
+    if wide.dtype != features.dtype:
+        # As it is already, but not where tensors without memory trace it (torch 2.13 gives them other strides).
+        shuffled = shuffled.contiguous().view(features.dtype)
+    return neighbours(shuffled, n_blocks)
 
 
 def write_interleaved(output: Tensor, blocks: Tensor, bias: Tensor | None, grain: int) -> None:

@@ -5,8 +5,9 @@ Run ``python -c "from dyad_core.models import estimate; print(estimate('opt-125m
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from dyad_core.models.cost.lines import python_lines
 from dyad_core.models.cost.model_cost import model_cost
 from dyad_core.models.cost.prediction import predictions
 from dyad_core.models.cost.reading import model_name, reading
-from dyad_core.models.cost.tracing import trace
+from dyad_core.models.cost.tracing import Trace, trace
 from dyad_core.models.cost.untraced import untraced
 from dyad_core.models.layers import linear_layers
 from dyad_core.models.records import CandidateCost, LayerRow, ModelCost, ModelEstimate, PartTime
@@ -30,6 +31,8 @@ from dyad_core.models.spec import EstimateSpec, Mode
 from dyad_core.surgery import replace_linear
 
 __all__ = ["answer", "estimate", "foretold"]
+
+Count = Callable[[Any, int, int], Trace]
 
 
 def estimate(
@@ -106,29 +109,22 @@ def answer(spec: EstimateSpec, times: Sequence[PartTime] | None = None, measured
     if problems := swap_problems(spec, layers):
         raise SpecError(problems)
     warnings = work_warnings(spec, model)
-    count = trace
     try:
-        dense = _cost(model, spec, count)
+        dense, candidates = _costs(model, layers, spec, trace)
     except BUILD_ERRORS as error:
-        count = untraced
-        dense = _cost(model, spec, count)
+        dense, candidates = _costs(model, layers, spec, untraced)
         said = " ".join(str(error).split())[:200]
         warnings.append(
             "the model's code could not be followed without values, so FLOPs and activations are those of its linear "
             f"layers alone, each used by every token ({type(error).__name__}: {said})"
         )
-    candidates = []
-    for mode in spec.modes:
-        for variant in spec.variants:
-            for n_blocks in spec.n_blocks:
-                candidates.append(_candidate(model, layers, spec, (variant, n_blocks, mode), count))
     found = ModelEstimate(
         spec=spec,
         model_type=model.config.model_type,
         name=model_name(spec.config, model.config),
         layers=layers,
         dense=dense,
-        candidates=tuple(candidates),
+        candidates=candidates,
         warnings=tuple(warnings),
     )
     return foretold(found, times or (), measured)
@@ -147,12 +143,21 @@ def foretold(found: ModelEstimate, times: Sequence[PartTime], measured: str | No
     return replace(found, reading=reading(found))
 
 
+def _costs(
+    model: Any, layers: tuple[LayerRow, ...], spec: EstimateSpec, count: Count
+) -> tuple[ModelCost, tuple[CandidateCost, ...]]:
+    """The dense model and every candidate, counted alike."""
+    dense = _cost(model, spec, count)
+    wanted = itertools.product(spec.modes, spec.variants, spec.n_blocks)
+    return dense, tuple(_candidate(model, layers, spec, (variant, n, mode), count) for mode, variant, n in wanted)
+
+
 def _candidate(
     model: Any,
     layers: tuple[LayerRow, ...],
     spec: EstimateSpec,
     candidate: tuple[Variant, int, Mode],
-    count: Any,
+    count: Count,
 ) -> CandidateCost:
     variant, n_blocks, mode = candidate
     try:
@@ -195,7 +200,7 @@ def _swapped(
         report.undo(swapped)
 
 
-def _cost(model: Any, spec: EstimateSpec, count: Any) -> ModelCost:
+def _cost(model: Any, spec: EstimateSpec, count: Count) -> ModelCost:
     return model_cost(
         model,
         batch=spec.batch,
