@@ -8,11 +8,11 @@ this package lets transformers' ``from_pretrained`` load models that were saved 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+import typing
 
-from dyad_core.models.persistence.registration import register_with_transformers
+from dyad_core.models.persistence import registration
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from dyad_core.models.building import build
     from dyad_core.models.configs import read_config
     from dyad_core.models.cost.estimate import estimate
@@ -58,10 +58,10 @@ _HOMES = {
     "swap": "swapping",
 }
 
-register_with_transformers()
+registration.register_with_transformers()
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> typing.Any:
     """Import a name of this package from its home, once."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
