@@ -1,4 +1,4 @@
-"""Tensors without entries that make loading fail where DYAD is not known.
+"""Tensors without entries, by which loading fails where DYAD is not known.
 
 Without our entry in its registry, transformers warns about an unknown quantization, builds the dense model, and re-initialises the layers that
 it finds no weights for (transformers 5.23). But it refuses a tensor of another shape than the model's. So the first replaced layer leaves a
