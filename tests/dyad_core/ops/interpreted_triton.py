@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def assert_equal_to_the_oracle(
         torch.testing.assert_close(gradient.double(), value, rtol=tolerance, atol=tolerance)
 
 
-@settings(max_examples=20, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=int(os.environ.get("FEW_EXAMPLES", "8")), phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(
     geometry=geometries(max_blocks=4),
     tokens=st.integers(0, 19),
