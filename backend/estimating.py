@@ -56,9 +56,10 @@ def _estimate(spec: EstimateSpec) -> ModelEstimate:
     if key not in _kept:
         try:
             from dyad_core.models.cost.estimate import answer
+
+            _kept[key] = answer(spec)
         except ImplementationError as error:  # the extra "models" is optional, here too
             raise Refusal(NOT_INSTALLED, str(error)) from error
-        _kept[key] = answer(spec)
         if len(_kept) > KEPT:
             _kept.popitem(last=False)
     _kept.move_to_end(key)
