@@ -139,6 +139,7 @@ def test_the_machine_is_shown(page: Page) -> None:
     [
         "/",
         "/crossover",
+        "/models",
         "/structure?side=input&weights=paper",
         "/reachability?view=groups",
         "/reachability?view=advisor",
