@@ -73,6 +73,15 @@ def bundled_map(api: str) -> str:
     return str(items[0]["id"])
 
 
+def model_address(api: str) -> tuple[str, int, str]:
+    """The newest bundled measurement of a whole model; without one the estimate of OPT-125m."""
+    with httpx.Client(base_url=api, trust_env=False, timeout=30.0) as client:
+        found = client.get("/api/v1/models/measurements", params={"origin": "reference"}).raise_for_status().json()
+    if not found["items"]:
+        return "/models?model=opt-125m", 2, "In your own code"
+    return f"/models?job={found['items'][0]['id']}", 7, "In your own code"
+
+
 def take(page: Page, address: str, name: str, *, charts: int, wait_for: str) -> None:
     """Open a page, wait until it has drawn ``charts`` charts and a text, and save it as high as its content is."""
     page.set_viewport_size({"width": WIDTH, "height": 900})
@@ -126,6 +135,7 @@ def pictures(api: str, run: str | None) -> dict[str, Callable[[], tuple[str, int
     return {
         "layer_lab": lambda: (f"/?run={run or measured(api)}", 3, "Every candidate"),
         "crossover": lambda: (f"/crossover?sweep={bundled_map(api)}", 1, "Every measured size"),
+        "models": lambda: model_address(api),
         "structure": lambda: (f"/structure?{QUERY}", 4, "Reach of stacked layers"),
         "structure_wide_dark": lambda: (f"/structure?{WIDE_QUERY}", 4, "Reach of stacked layers"),
         "reachability": lambda: (f"/reachability?{CHAIN}", 5, "Near dimensions are favoured"),

@@ -7,8 +7,15 @@ from typing import Any
 
 from frontend.logic import words
 from frontend.logic.run_words import pass_words, precision_words
+from frontend.schemas import RunRecord
+from frontend.schemas_models import ModelRecord
 
-__all__ = ["job_line", "measured_note", "model_name", "reading_lines", "spec_line"]
+__all__ = ["as_run", "job_line", "measured_note", "model_name", "reading_lines", "spec_line"]
+
+
+def as_run(record: ModelRecord) -> RunRecord:
+    """Return what a list of runs reads of a measurement: whether it is from elsewhere, and from which machine."""
+    return RunRecord(origin=record.get("origin") or "local", machine=record.get("machine"))  # type: ignore[typeddict-item]
 
 
 def model_name(spec: Mapping[str, Any]) -> str:

@@ -6,8 +6,9 @@ import streamlit as st
 
 from frontend.client import ApiClient, ApiProblemError
 from frontend.logic import words
-from frontend.logic.listing import STATUSES
-from frontend.logic.models_words import job_line
+from frontend.logic.listing import STATUSES, origin_words
+from frontend.logic.models_words import as_run, job_line
+from frontend.schemas_models import ModelRecord
 
 __all__ = ["earlier_measurements"]
 
@@ -29,9 +30,14 @@ def earlier_measurements(api: ApiClient) -> None:
             word = STATUSES[record["status"]][0]
             st.page_link(
                 "views/models.py",
-                label=f"{words.moment(record['created_at'])} · {word} · {job_line(record['spec'])}",
+                label=f"{words.moment(record['created_at'])} · {word}{_elsewhere(record)} · {job_line(record['spec'])}",
                 icon=":material/model_training:",
                 query_params={"job": record["id"]},
             )
             if record.get("headline"):
                 st.caption(record["headline"])
+
+
+def _elsewhere(record: ModelRecord) -> str:
+    said = origin_words(as_run(record))
+    return f" · {said}" if said else ""

@@ -13,8 +13,9 @@ import streamlit as st
 from frontend.client import ApiClient
 from frontend.figures.model_speed import whole_alt, whole_figure
 from frontend.logic import words
+from frontend.logic.listing import origin_words
 from frontend.logic.models_measured import ModelRow, measured_records, model_rows, passes_measured
-from frontend.logic.models_words import job_line, measured_note, reading_lines
+from frontend.logic.models_words import as_run, job_line, measured_note, reading_lines
 from frontend.logic.noise import disturbances, quiet_warnings
 from frontend.logic.run_words import environment_line, pass_words, sampling_line
 from frontend.schemas_models import ModelCandidateJson, ModelRecord, ModelResult
@@ -49,7 +50,9 @@ def run_view(api: ApiClient, record: ModelRecord) -> None:
 
 def _show(api: ApiClient, record: ModelRecord) -> None:
     st.header("Measured", anchor=False, divider="gray")
-    st.caption(f"{job_line(record['spec'])} · {words.moment(record['created_at'])} · job {record['id']}")
+    elsewhere = origin_words(as_run(record))
+    origin = f" · {elsewhere}" if elsewhere else ""
+    st.caption(f"{job_line(record['spec'])} · {words.moment(record['created_at'])}{origin} · job {record['id']}")
     result = record.get("result")
     if record["status"] in ("queued", "running"):
         _show_progress(api, record)

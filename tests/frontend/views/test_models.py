@@ -215,3 +215,14 @@ def test_an_unknown_measurement_is_a_sentence(open_page: Open) -> None:
     assert not page.exception
     assert "cannot be shown" in texts(page.error)
     assert page.button(key="models.measure")
+
+
+def test_a_measurement_of_another_machine_says_so(open_page: Open, made: MadeService) -> None:
+    machine = {"name": "NVIDIA H100", "hostname": "box", "device": "cuda", "torch_version": "2.13.0"}
+    made.job = made_job(ModelSpec("opt-125m", device="cuda", dtype="bfloat16"), origin="reference", machine=machine)
+    page = open_page("models", job=JOB)
+
+    assert not page.exception
+    assert "bundled reference run, measured on NVIDIA H100 (box), torch 2.13.0" in texts(page.caption)
+    assert page.selectbox(key="models.device").value == "cuda"
+    assert not [toggle for toggle in page.toggle if toggle.label == "Log"], "its log is not here"
