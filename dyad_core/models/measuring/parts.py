@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from dyad_core.models.measuring.anatomy import Anatomy, Seen
 from dyad_core.models.measuring.passes import Feed, Prefill, restored, snapshot, without_cache
@@ -97,19 +96,26 @@ class LayersCall:
         ]
 
     def __call__(self) -> object:
-        """Every layer once."""
-        if not self.trains:
+        """Every layer once; with checkpointing its forward a second time, before its backward."""
+        if not self.trains or self.checkpointing:
             with torch.no_grad():
-                return [module(fed) for module, fed, _ in self.layers][-1]
-        outputs = []
-        for module, fed, _ in self.layers:
-            leaf = fed.detach().requires_grad_()  # its gradient is handed over, not added to another layer's
-            outputs.append(checkpoint(module, leaf, use_reentrant=False) if self.checkpointing else module(leaf))
-        for output, (_, _, gradient) in zip(reversed(outputs), reversed(self.layers), strict=True):
-            output.backward(gradient)
+                outputs = [module(fed) for module, fed, _ in self.layers]
+        if not self.trains:
+            return outputs[-1]
+        if not self.checkpointing:
+            outputs = [forward(module, fed) for module, fed, _ in self.layers]
+        for output, (module, fed, gradient) in zip(reversed(outputs), reversed(self.layers), strict=True):
+            again = forward(module, fed) if self.checkpointing else output
+            again.backward(gradient)
         for module, _, _ in self.layers:
             drop_gradients(module)
         return outputs[-1]
+
+
+def forward(module: nn.Module, fed: Tensor) -> Tensor:
+    """One layer on an input whose gradient is handed over, not added to that of another layer with the same input."""
+    output: Tensor = module(fed.detach().requires_grad_())
+    return output
 
 
 class BlocksCall:

@@ -135,10 +135,10 @@ def mode_for(pass_: ModelPass, model: nn.Module, *, checkpointing: bool) -> None
     model.train(trains)
     switch: Callable[..., None]
     if trains and checkpointing:
-        switch = model.gradient_checkpointing_enable  # type: ignore[assignment]
-        switch(gradient_checkpointing_kwargs={"use_reentrant": False})
+        switch = model.activation_checkpointing_enable  # type: ignore[assignment]
+        switch(activation_checkpointing_kwargs={"use_reentrant": False})
     elif any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
-        switch = model.gradient_checkpointing_disable  # type: ignore[assignment]
+        switch = model.activation_checkpointing_disable  # type: ignore[assignment]
         switch()
 
 
