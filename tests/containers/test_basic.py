@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 from containers.engine import Project, docker, project
+from model_tools import TINY
 from service_tools import SMALL, ended
 from soak.reports import publish
 
@@ -54,6 +55,19 @@ def test_a_job_runs_through_the_published_port_and_outlives_the_containers(up: P
 
     with up.client() as client:
         assert client.get(f"/api/v1/benchmarks/{record['id']}").json() == before
+
+
+def test_whole_models_are_estimated_and_measured_under_a_root_that_nobody_writes(up: Project) -> None:
+    with up.client() as client:
+        presets = client.get("/api/v1/models/presets")
+        assert presets.status_code == 200, presets.text
+        estimate = client.post("/api/v1/models/estimate", json={"config": "opt-125m", "n_blocks": [4]})
+        assert estimate.status_code == 200, estimate.text
+        assert estimate.json()["dense"]["parameters"] == 125_239_296
+        job = client.post("/api/v1/models/measurements", json=TINY)
+        assert job.status_code == 202, job.text
+        record = ended(client, job.json()["id"])
+        assert record["status"] == "succeeded", record
 
 
 def test_the_dashboard_answers_and_reaches_the_service(up: Project) -> None:
