@@ -93,7 +93,7 @@ class ModelCost:
     parameters: int
     flops_forward: int
     flops_train_step: int
-    """Forward and backward; with checkpointing one forward more."""
+    """Forward and backward; with checkpointing one forward of the blocks more."""
     flops_decode: int
     """One more token for each sequence, ``sequence`` of them in the cache."""
     memory: MemoryCost

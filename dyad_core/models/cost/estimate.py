@@ -115,8 +115,9 @@ def answer(spec: EstimateSpec, times: Sequence[PartTime] | None = None, measured
         dense, candidates = _costs(model, layers, spec, untraced)
         said = " ".join(str(error).split())[:200]
         warnings.append(
-            "the model's code could not be followed without values, so FLOPs and activations are those of its linear "
-            f"layers alone, each used by every token ({type(error).__name__}: {said})"
+            f"the model's own forward fails on tensors without values ({type(error).__name__}: {said}), so FLOPs and "
+            "activations are those of its linear layers alone, each used by every token; where real ones fail it too, the "
+            "config is wrong"
         )
     found = ModelEstimate(
         spec=spec,

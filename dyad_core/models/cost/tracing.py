@@ -7,6 +7,7 @@ real ones, and nothing is computed. So an attention that saves its square of sco
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -62,7 +63,7 @@ def trace(model: Any, batch: int, sequence: int) -> Trace:
     names = names_run(model, groups)
     seen = _Seen(groups, [(name, module) for name, module in model.named_modules() if name in names])
     try:
-        with _one_at_a_time, FakeTensorMode() as mode, _one_sequence_a_row(mode):
+        with _one_at_a_time, _quiet(), FakeTensorMode() as mode, _one_sequence_a_row(mode):
             held = _held(seen.tensors())
             trained = _train(model, seen, held, batch, sequence)
             empty = Tally(), Tally()
@@ -80,6 +81,21 @@ def trace(model: Any, batch: int, sequence: int) -> Trace:
         cache_bytes=cached.cache_bytes,
         decode_flops=decode.flops.total(),
     )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch from logging what the caller of this thread is raised anyway."""
+    logger, here = logging.getLogger("torch._subclasses.fake_tensor"), threading.get_ident()
+
+    def elsewhere(record: logging.LogRecord) -> bool:
+        return record.thread != here
+
+    logger.addFilter(elsewhere)
+    try:
+        yield
+    finally:
+        logger.removeFilter(elsewhere)
 
 
 @contextmanager
