@@ -27,6 +27,8 @@ def take_address() -> None:
     address.follow(PAGE, models_query.NAMES, _read, _held)
     start = models_query.read({})
     state.prepare(PAGE, {name: start[name] for name in HELD})
+    # At once: a press may end this run before its end, and the same address must not be read twice.
+    publish()
 
 
 def publish() -> None:

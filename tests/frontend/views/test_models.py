@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+import streamlit as st
 from dashboard_tools import texts
 from made_up_models import JOB, made_job, made_run
 from made_up_service import MadeService
@@ -12,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dyad_core.models.spec import ModelSpec
 from frontend.logic.models_config import pack
-from frontend.sections import backend
+from frontend.sections import backend, models_estimate
 
 Open = Callable[..., AppTest]
 THREE = ModelSpec("opt-125m", n_blocks=(4, 8), variants=("it", "dt"), passes=("train_step", "prefill", "decode"))
@@ -161,6 +162,21 @@ def test_a_measurement_begins_and_its_figures_stand_beside_what_was_foretold(
     assert "measured 1.30x" in amdahl
     page.radio(key="models.view.pass").set_value("decode").run()
     assert "Time of the decode" in alts(page)[1]
+
+
+def test_a_measurement_that_is_asked_for_while_the_estimate_is_still_made_is_shown(
+    open_page: Open, made: MadeService
+) -> None:
+    """The first run never came to its end, so the address did not count as read: it was read again and the job forgotten."""
+    with pytest.MonkeyPatch.context() as first:
+        first.setattr(models_estimate, "estimate_view", lambda _: st.stop())
+        page = open_page("models", model="opt-350m", n_blocks="4")
+        assert not page.get("plotly_chart")
+
+    page.button(key="models.measure").click().run()
+    assert page.query_params["job"] == JOB
+    assert page.multiselect(key="models.n_blocks").value == ["4"]
+    assert "Every measured candidate" in texts(page.markdown)
 
 
 def test_a_link_to_a_measurement_alone_fills_the_controls(open_page: Open, made: MadeService) -> None:
