@@ -11,18 +11,28 @@ import copy
 import difflib
 import json
 import re
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 from dyad_core.errors import Problem, SpecError
 from dyad_core.models.config_limits import config_problems, without_choices
-from dyad_core.models.hugging_face import CONFIG_MAPPING, PreTrainedConfig, StrictDataclassError, cached_file
+from dyad_core.models.hugging_face import (
+    CONFIG_MAPPING,
+    PreTrainedConfig,
+    StrictDataclassError,
+    cached_file,
+    hf_hub_url,
+    hub_constants,
+)
 from dyad_core.models.presets import PRESETS
 from dyad_core.surgery.filters import FEED_FORWARD
 
 __all__ = ["BUILD_ERRORS", "read_config"]
 
 LARGEST_FILE_BYTES = 4 * 2**20
+HUB_TIMEOUT_S = 10
 
 # What the classes of transformers raise at values that they cannot take, besides their own validation errors.
 BUILD_ERRORS: tuple[type[Exception], ...] = (
@@ -80,13 +90,30 @@ def _named(name: str, *, outside: bool) -> dict[str, Any] | Path:
 
 def _from_hub(name: str) -> Path:
     try:
-        found = str(cached_file(name, "config.json"))
+        try:
+            return Path(str(cached_file(name, "config.json", local_files_only=True)))
+        except OSError:
+            if not hub_constants.HF_HUB_OFFLINE:
+                _reach(hf_hub_url(name, "config.json"))
+            return Path(str(cached_file(name, "config.json")))
     except (OSError, ValueError) as error:
         rule = "must be the name of a preset, an existing path, or the id of a model on a hub that answers"
         tried = " ".join(str(error).split())[:300]
-        hint = f"tried the hub: {tried} Offline, give the path of a config.json, or one of: {', '.join(PRESETS)}"
+        hint = f"tried the hub: {tried}. Offline, give the path of a config.json, or one of: {', '.join(PRESETS)}"
         raise SpecError([Problem("config", rule, name[:200], hint)]) from error
-    return Path(found)
+
+
+def _reach(address: str) -> None:
+    """Ask once, without the retries of half a minute that follow: a hub that is not there is said at once.
+
+    Raises:
+        OSError: nobody answers; any answer will do, one that refuses included.
+    """
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=HUB_TIMEOUT_S):
+            return
+    except urllib.error.HTTPError:
+        return
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dyad_core.errors import ImplementationError
 
 try:
+    from huggingface_hub import constants as hub_constants
+    from huggingface_hub import hf_hub_url
     from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, PreTrainedConfig, PreTrainedModel
     from transformers.initialization import no_init_weights
@@ -34,5 +36,7 @@ __all__ = [
     "PreTrainedModel",
     "StrictDataclassError",
     "cached_file",
+    "hf_hub_url",
+    "hub_constants",
     "no_init_weights",
 ]

@@ -9,7 +9,7 @@ import pytest
 from transformers import LlamaConfig, OPTConfig
 
 from dyad_core.errors import SpecError
-from dyad_core.models import PRESETS, build, read_config
+from dyad_core.models import PRESETS, build, configs, read_config
 
 
 def problems(config: Any, **options: Any) -> dict[str, str]:
@@ -101,6 +101,32 @@ def test_a_hub_that_is_not_reached_is_one_sentence(monkeypatch: pytest.MonkeyPat
     assert "the id of a model on a hub that answers" in said
     assert "tried the hub" in said
     assert "give the path of a config.json" in said
+
+
+def test_a_hub_that_nobody_serves_is_asked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # transformers itself would retry for half a minute.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(configs, "hf_hub_url", lambda *_: "http://127.0.0.1:9/config.json")
+    asked = []
+    monkeypatch.setattr(configs, "cached_file", lambda *names, **options: asked.append(options) or missing())
+
+    assert "Connection refused" in problems("somebody/a-model", outside=True)["config"]
+    assert asked == [{"local_files_only": True}]
+
+
+def missing() -> None:
+    raise OSError("not in the cache")
+
+
+def test_a_model_of_a_hub_is_checked_like_any_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    monkeypatch.setattr(configs, "cached_file", lambda *_names, **_options: str(file))
+
+    file.write_text(json.dumps({"model_type": "opt", "hidden_size": 48}), encoding="utf-8")
+    assert read_config("somebody/a-model", outside=True).hidden_size == 48
+    file.write_text(json.dumps({"model_type": "opt", "auto_map": {"AutoConfig": "code.Config"}}), encoding="utf-8")
+    assert "config.auto_map" in problems("somebody/a-model", outside=True)
 
 
 def test_an_unknown_architecture_names_the_known_ones() -> None:
