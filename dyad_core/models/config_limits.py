@@ -15,8 +15,8 @@ from dyad_core.errors import Problem
 __all__ = ["MAX_LAYERS", "MAX_SIZE", "MAX_VOCABULARY", "config_problems", "without_choices"]
 
 MAX_LAYERS = 1024
-MAX_EXPERTS = 4096
-MAX_LAYER_EXPERTS = 2**16
+MAX_EXPERTS = 2**15
+MAX_LAYER_EXPERTS = 2**20
 MAX_SIZE = 2**20
 MAX_VOCABULARY = 2**24
 MAX_POSITIONS = 2**24
@@ -30,6 +30,7 @@ _LIMITS: tuple[tuple[re.Pattern[str], int], ...] = (
     (re.compile(r"theta|freq|rotary_emb_base|transformers_version|eps"), MAX_NUMBER),
     (re.compile(r"token|_id$|_ids$|vocab|index"), MAX_VOCABULARY),
     (re.compile(r"position|seq|ctx|context|window|length|chunk"), MAX_POSITIONS),
+    (re.compile(r"(size|dim)$"), MAX_SIZE),
     (re.compile(r"expert"), MAX_EXPERTS),
     (re.compile(r"layer|depth|num_blocks|n_blocks|num_stages"), MAX_LAYERS),
 )
@@ -42,7 +43,6 @@ FETCHING = frozenset(
         "custom_pipelines",
         "fusion_config",
         "kernel_config",
-        "per_layer_config",
         "trust_remote_code",
         "use_kernels",
         "use_pretrained_backbone",
@@ -166,7 +166,7 @@ def _layer_experts(values: Mapping[str, Any]) -> list[Problem]:
             problems += _layer_experts(value)
         elif isinstance(value, int) and not isinstance(value, bool):
             for word in counts:
-                if word in key:
+                if word in key and not re.search(r"(size|dim)", key):
                     counts[word] = max(counts[word], min(value, MAX_NUMBER))
     product = counts["layer"] * counts["expert"]
     if product > MAX_LAYER_EXPERTS:
