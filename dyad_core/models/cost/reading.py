@@ -43,7 +43,7 @@ def reading(found: ModelEstimate) -> str:
     spec, before, after = found.spec, found.dense, best.cost
     pair = ", the feed-forward as one module" if best.mode == "feed_forward" else ""
     parts = [
-        f"With {best.variant}, n = {best.n_blocks}{pair}, {found.name} has {short_count(after.parameters)} parameters instead of "
+        f"With {best.variant.upper()}, n = {best.n_blocks}{pair}, {found.name} has {short_count(after.parameters)} parameters instead of "
         f"{short_count(before.parameters)} ({_change(after.parameters, before.parameters)})",
         f"a training step of {spec.batch} × {spec.sequence} tokens multiplies {_flops(after)} instead of {_flops(before)} and "
         f"holds {short_bytes(after.memory.train_bytes)} instead of {short_bytes(before.memory.train_bytes)} "
@@ -63,11 +63,11 @@ def _speed(foretold: tuple[Prediction, ...]) -> str:
 
 
 def short_count(number: int) -> str:
-    """A number of parameters or FLOPs: ``"125.2 M"``."""
+    """A number of parameters or FLOPs, three digits of it at least: ``"125.2 M"``, ``"1.32 G"``."""
     value = float(number)
     for unit in ("", " k", " M", " G", " T", " P"):
         if abs(value) < 999.95 or unit == " P":
-            return f"{value:.1f}{unit}" if unit else f"{number}"
+            return f"{value:.{2 if abs(value) < 9.995 else 1}f}{unit}" if unit else f"{number}"
         value /= 1000
     return str(number)
 

@@ -197,7 +197,7 @@ def test_steps_are_foretold_for_the_candidates_that_have_times_and_for_no_others
     assert (
         "from layer times measured here the training step should take 45 ms instead of 60 ms (1.33x)" in found.reading
     )
-    assert found.reading.startswith("With it, n = 4")
+    assert found.reading.startswith("With IT, n = 4")
 
 
 def test_without_times_no_speed_is_promised() -> None:
