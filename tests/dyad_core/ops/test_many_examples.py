@@ -12,12 +12,13 @@ import pytest
 
 HERE = Path(__file__).parent
 FILES = ("test_implementations.py", "test_transforms.py", "test_error_bound.py")
+PATIENT = ("--timeout=6000", "--show-capture=no", "--tb=short")  # forty compilations take longer than any other test
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(7200)]
 
 
 def run(*arguments: str, **environment: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *PATIENT, *arguments],
         cwd=HERE.parents[2], env=os.environ | environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
@@ -31,4 +32,4 @@ def test_compiled_with_many_examples() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="triton is for Linux")
 def test_the_kernels_in_the_interpreter_with_many_examples() -> None:
     pytest.importorskip("triton")
-    run(str(HERE / "interpreted_triton.py"), "--timeout=6000", FEW_EXAMPLES="200", TRITON_INTERPRET="1")
+    run(str(HERE / "interpreted_triton.py"), FEW_EXAMPLES="200", TRITON_INTERPRET="1")
