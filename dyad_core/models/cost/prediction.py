@@ -76,7 +76,9 @@ def predict(parts: Sequence[PartTime], pass_: ModelPass, variant: Variant, n_blo
         replaced_speedup=gain,
         speedup=before / after,
         ceiling=ceiling,
-        words=_words(pass_, dense, before, after, share, gain, f"{variant.upper()}, n = {n_blocks}", bounded=kept_ms > 0),
+        words=_words(
+            pass_, dense, before, after, share, gain, f"{variant.upper()}, n = {n_blocks}", bounded=kept_ms > 0
+        ),
     )
 
 
