@@ -76,7 +76,7 @@ def to_original(model: nn.Module) -> dict[str, Tensor]:
         raise SpecError(problems)
     original = {ours: name for name, ours in RENAMED.items()}
     converted = {}
-    for key, value in model.state_dict().items():
+    for key, value in _state(model, layers).items():
         layer, name = _split(key)
         if layer in layers and name in original:
             converted[_joined(layer, original[name])] = value[:, None] if name == "bias" else value
@@ -113,7 +113,7 @@ def load_original(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
             )
     if problems:
         raise SpecError(problems)
-    wanted = model.state_dict()
+    wanted = _state(model, modules)
     for key in sorted(set(wanted) ^ set(converted)):
         where = "the model" if key in converted else "the checkpoint"
         problems.append(Problem(key, "must be in both the checkpoint and the model", f"missing in {where}"))
@@ -149,6 +149,12 @@ def _layer_problems(state_dict: Mapping[str, Tensor], layer: str) -> list[Proble
 def _dyad_layers(model: nn.Module) -> dict[str, DyadLinear]:
     modules = model.named_modules(remove_duplicate=False)
     return {name: module for name, module in modules if isinstance(module, DyadLinear)}
+
+
+def _state(model: nn.Module, layers: Mapping[str, DyadLinear]) -> dict[str, Tensor]:
+    """The state dict without the empty tensors by which :mod:`dyad_core.models.persistence` marks a DYAD layer."""
+    state: dict[str, Tensor] = model.state_dict()
+    return {key: value for key, value in state.items() if value.numel() or _split(key)[0] not in layers}
 
 
 def _words(layer: DyadLinear) -> str:

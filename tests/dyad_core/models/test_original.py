@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
-from small_models import some_tokens
+from small_models import small_model, some_tokens
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 
 from dyad_core import DyadLinear
 from dyad_core.errors import SpecError
-from dyad_core.models import build, load_original_model
+from dyad_core.models import build, load_original_model, swap
+from dyad_core.surgery import load_original, to_original
 
 N = 4
 
@@ -207,3 +208,13 @@ def test_files_that_are_no_checkpoint_are_refused(tmp_path: Path) -> None:
     assert "must be a readable file of weights" in refused(tmp_path / "none.safetensors")
     assert "must be a state dict" in refused(tmp_path / "list.bin")
     assert "must hold one of model.safetensors" in refused(tmp_path)
+
+
+def test_what_a_swap_made_goes_to_the_original_layout_and_back_without_the_marker_of_its_files() -> None:
+    model, _ = swap(small_model("opt"))
+    written = to_original(model)
+    other, _ = swap(small_model("opt"))
+    load_original(other, written)
+
+    assert all(value.numel() for value in written.values())
+    assert torch.equal(model(some_tokens()).logits, other(some_tokens()).logits)
