@@ -38,7 +38,7 @@ def test_an_unknown_kind_is_named_with_those_there_are(client: TestClient) -> No
     answer = client.get("/api/v1/jobs", params={"kind": "dance"})
 
     assert answer.status_code == 422
-    assert answer.json()["errors"][0]["rule"] == "must be one of process, benchmark, projection, sweep"
+    assert answer.json()["errors"][0]["rule"] == "must be one of process, benchmark, model, projection, sweep"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_job_of_any_kind_is_cancelled_followed_to_its_end_and_deleted(client: 
 
 
 def test_a_kind_is_found_by_its_file_being_there() -> None:
-    assert list(all_kinds(Settings())) == ["benchmark", "projection", "sweep"]
+    assert list(all_kinds(Settings())) == ["benchmark", "model", "projection", "sweep"]
 
 
 def test_a_job_of_any_kind_is_submitted_by_its_name(shared_client: TestClient) -> None:
