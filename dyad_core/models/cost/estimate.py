@@ -25,7 +25,9 @@ from dyad_core.models.cost.prediction import predictions
 from dyad_core.models.cost.reading import model_name, reading
 from dyad_core.models.cost.tracing import Trace, trace
 from dyad_core.models.cost.untraced import untraced
+from dyad_core.models.hugging_face import PreTrainedConfig
 from dyad_core.models.layers import linear_layers
+from dyad_core.models.presets import PRESETS
 from dyad_core.models.records import CandidateCost, LayerRow, ModelCost, ModelEstimate, PartTime
 from dyad_core.models.spec import EstimateSpec, Mode
 from dyad_core.surgery import replace_linear
@@ -36,7 +38,7 @@ Count = Callable[[Any, int, int], Trace]
 
 
 def estimate(
-    config: str | dict[str, Any] | Path,
+    config: str | dict[str, Any] | Path | PreTrainedConfig,
     n_blocks: int | Sequence[int] = 4,
     variant: Variant | Sequence[Variant] = "it",
     batch: int = 1,
@@ -53,7 +55,7 @@ def estimate(
     """Estimate a model: nothing of its size is allocated, so it may be far larger than this machine.
 
     Args:
-        config: name of a preset, object of a ``config.json``, or the path of one.
+        config: name of a preset, object of a ``config.json``, path of one, id of a model on the hub, or a config of transformers.
         n_blocks: one block count or several.
         variant: one variant or several; each is a candidate with each block count and mode.
         batch: sequences per step.
@@ -73,8 +75,8 @@ def estimate(
         SpecError: a wrong argument, a config that cannot be read, an unknown architecture without ``names``, or a
             sequence that the model has no positions for. A candidate that cannot be built is no error: its ``problems`` say why.
     """
-    if isinstance(config, Path):
-        config = read_config(config).to_dict()
+    if not isinstance(config, dict) and not (isinstance(config, str) and config in PRESETS):
+        config = read_config(config, outside=True).to_dict()
     spec = EstimateSpec(
         config=config,
         n_blocks=_several(n_blocks),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dyad_core.errors import SpecError
-from dyad_core.models import EstimateSpec, ModelEstimate, build, estimate, swap
+from dyad_core.models import EstimateSpec, ModelEstimate, build, estimate, read_config, swap
 from dyad_core.models.cost.estimate import answer, foretold
 from dyad_core.models.cost.tracing import trace
 from dyad_core.models.records import PartTime
@@ -230,3 +230,13 @@ def test_wrong_requests_are_refused_with_sentences(wrong: dict[str, Any], said: 
 def test_the_same_question_has_the_same_answer() -> None:
     first: ModelEstimate = estimate(OPT, 4)
     assert first == estimate(OPT, 4)
+
+
+def test_a_config_of_transformers_and_its_file_are_as_good_as_its_name(tmp_path: Path) -> None:
+    config = read_config("gpt2")
+    config.save_pretrained(tmp_path)
+
+    costs = [estimate(each, 4).candidates[0].cost for each in ("gpt2", config, tmp_path, str(tmp_path))]
+
+    assert costs[0] is not None
+    assert all(cost == costs[0] for cost in costs)
