@@ -80,7 +80,7 @@ def test_wrong_input_is_a_sentence_and_exit_code_2(arguments: tuple[str, ...], s
 
 
 def test_a_hub_that_does_not_answer_is_a_sentence(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("dyad_core.models.configs.hub_constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr(
         "dyad_core.models.configs.cached_file", lambda *_, **__: (_ for _ in ()).throw(OSError("no route to the hub"))
     )
