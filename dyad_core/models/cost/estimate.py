@@ -27,7 +27,6 @@ from dyad_core.models.cost.tracing import Trace, trace
 from dyad_core.models.cost.untraced import untraced
 from dyad_core.models.hugging_face import PreTrainedConfig
 from dyad_core.models.layers import linear_layers
-from dyad_core.models.presets import PRESETS
 from dyad_core.models.records import CandidateCost, LayerRow, ModelCost, ModelEstimate, PartTime
 from dyad_core.models.spec import EstimateSpec, Mode
 from dyad_core.surgery import replace_linear
@@ -75,7 +74,8 @@ def estimate(
         SpecError: a wrong argument, a config that cannot be read, an unknown architecture without ``names``, or a
             sequence that the model has no positions for. A candidate that cannot be built is no error: its ``problems`` say why.
     """
-    if not isinstance(config, dict) and not (isinstance(config, str) and config in PRESETS):
+    # A path or the id of a hub has a slash; any other string is meant as the name of a preset.
+    if isinstance(config, Path | PreTrainedConfig) or (isinstance(config, str) and "/" in config):
         config = read_config(config, outside=True).to_dict()
     spec = EstimateSpec(
         config=config,
